@@ -1,0 +1,1 @@
+//! The reactors functions: one artefact.

@@ -1,0 +1,1 @@
+//! The tasks functions: one artefact.

@@ -1,0 +1,1 @@
+//! What a job calls: one file per adapter, one trait.

@@ -1,0 +1,11 @@
+//! The words, statuses, plans and the engine's rules
+//!
+//! Pure: no I/O, no clock, no randomness, no AWS, no HTTP. What a function here
+//! needs of the world comes in as an argument; what it decides goes out as a value.
+
+pub mod actor;
+pub mod canonical;
+pub mod engine;
+pub mod id;
+pub mod scope;
+pub mod time;

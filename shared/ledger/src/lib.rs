@@ -1,0 +1,1 @@
+//! The S3 bucket: state, plans, artifacts, evidence, audit; and the key that signs.

@@ -1,0 +1,1 @@
+//! The engine: begin, arrive, complete, advance, cancel, reconcile.

@@ -1,0 +1,1 @@
+//! The one DynamoDB table: keys, items, writes as data.

@@ -1,0 +1,1 @@
+//! What tests share: golden files, fakes put together, the emulator.
