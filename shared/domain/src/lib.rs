@@ -5,7 +5,13 @@
 
 pub mod actor;
 pub mod canonical;
+pub mod definition;
 pub mod engine;
+#[cfg(test)]
+mod golden;
+pub mod gate;
 pub mod id;
+pub mod operation;
+pub mod plan;
 pub mod scope;
 pub mod time;

@@ -1,0 +1,64 @@
+//! `job`: a job that templates share
+
+use super::{Backoff, FreeForm, Ownership, SecretRef, Spec, Weight};
+use crate::definition::address::Kind;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A job contract that templates share (requirement 000: job template)
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Job {
+    /// The capability that it needs, such as `deploy.host`
+    pub capability: String,
+    /// What it is given, where the step says nothing else
+    #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
+    pub with: FreeForm,
+    /// The names of what it gives
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outputs: Vec<String>,
+    /// Seconds that one attempt may take
+    #[serde(default = "ten_minutes")]
+    #[schemars(range(min = 1, max = 86400))]
+    pub timeout_s: u32,
+    /// How often it is tried
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub attempts: u32,
+    /// How long it waits between two attempts
+    #[serde(default)]
+    pub backoff: Backoff,
+    /// Whether doing it twice does no harm: if not, it is never tried again by itself
+    #[serde(default = "yes")]
+    pub idempotent: bool,
+    /// The secrets that it may see
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub secrets: Vec<SecretRef>,
+}
+
+const fn one() -> u32 {
+    1
+}
+const fn ten_minutes() -> u32 {
+    600
+}
+const fn yes() -> bool {
+    true
+}
+
+impl Spec for Job {
+    const KIND: Kind = Kind::Job;
+    const OWNERSHIP: Ownership = Ownership::Either;
+    const PROVIDER: &'static str = "weir.planner";
+
+    fn weigh_update(before: &Self, after: &Self) -> Weight {
+        if after.secrets.iter().any(|secret| !before.secrets.contains(secret)) {
+            return Weight::narrowing("it may see a secret that it could not see before");
+        }
+        Weight::reversible()
+    }
+
+    fn weigh_delete(_: &Self) -> Weight {
+        Weight::reversible()
+    }
+}
