@@ -1,1 +1,3 @@
 //! The HTTP edge: endpoints, problems, authentication, authorization, idempotency, OpenAPI.
+
+pub mod wire;

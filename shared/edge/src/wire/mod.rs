@@ -1,0 +1,9 @@
+//! What travels between the API and its clients: request and response bodies, and nothing else
+//!
+//! No AWS, no HTTP: the client takes only this module. Requests refuse unknown fields, so that a
+//! misspelt one is an error and not a default; responses may grow.
+
+pub mod agent;
+pub mod problem;
+pub mod secret;
+pub mod task;
