@@ -7,6 +7,7 @@ pub mod actor;
 pub mod canonical;
 pub mod definition;
 pub mod engine;
+pub mod failure;
 #[cfg(test)]
 mod golden;
 pub mod gate;

@@ -1,1 +1,16 @@
-//! The one DynamoDB table: keys, items, writes as data.
+//! The one DynamoDB table: keys, items, writes as data
+//!
+//! [`Key`] is the only place that builds or splits a key, [`dynamo`] the only caller of DynamoDB, and
+//! [`memory`] a fake that behaves: both carry out the same [`Write`]s and pass the same contract tests.
+
+pub mod dynamo;
+mod entity;
+mod key;
+pub mod memory;
+mod table;
+mod write;
+
+pub use entity::{Entity, Record};
+pub use key::{Key, NodeKey, wake_shard};
+pub use table::{Applied, Due, Page, Query, StoreError, Table, TransactError};
+pub use write::{WRITES_MAX, Write};

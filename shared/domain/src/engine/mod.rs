@@ -1,1 +1,49 @@
-//! The engine
+//! The engine's rules: how node runs and operations move
+//!
+//! The protocol in one sentence: every move is one conditional update of one item, and whatever follows from
+//! it may be repeated by anyone. An update here is a *value* with one pure meaning, [`NodeUpdate::apply`] and
+//! [`OperationUpdate::apply`]; the table carries the same value out as one `UpdateItem`, and a contract test
+//! holds the two together. What to do next is decided from the image that an update returned, never from
+//! what was read before it.
+
+mod drive;
+mod node;
+mod node_update;
+mod operation;
+mod operation_update;
+
+pub use drive::{Drive, Hold, after_failure, claim_allowed, drive};
+pub use node::{NodeRun, Past, Terms};
+pub use node_update::{NodeUpdate, Refused};
+pub use operation::{Operation, OperationInfo};
+pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_RESUME};
+
+use crate::time::Millis;
+
+/// How long a dispatch may stay unanswered in `ready` before it is sent again
+pub const DISPATCH_PATIENCE: Millis = Millis::from_secs(20);
+
+/// How long the holder of a node may stay silent: it renews the lease with each heartbeat
+pub const LEASE: Millis = Millis::from_secs(15);
+
+/// How often a node that waits for something outside is looked at even if nobody hints at it
+pub const LOOK_AGAIN: Millis = Millis::from_secs(60);
+
+/// How long an active operation may rest before somebody looks whether it still moves
+pub const CHECK_IN: Millis = Millis::from_secs(3_600);
+
+/// How long a node that was asked to stop may take to do so
+pub const CANCEL_GRACE: Millis = Millis::from_secs(30);
+
+/// How long consequences may take before anyone else does them again
+pub const CONSEQUENCE_PATIENCE: Millis = Millis::from_secs(10);
+
+/// How long one run of a multi-step activity may take before anyone else runs it again
+pub const TODO_PATIENCE: Millis = Millis::from_secs(30);
+
+/// SQS holds a message back for at most this long; a longer backoff waits in the wake index
+pub const QUEUE_DELAY_MAX: Millis = Millis::from_secs(900);
+
+/// How many partitions the wake index has
+pub const WAKE_SHARDS: u8 = 16;
+

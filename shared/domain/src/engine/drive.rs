@@ -1,0 +1,99 @@
+//! What to do about a node, from its item alone
+//!
+//! Total over every status. The stream, reconcile, resume, cancel and each arrival all ask this one function;
+//! a message or a stream record is a hint to ask it, its content is never believed.
+
+use super::{NodeRun, NodeUpdate, Operation};
+use crate::{
+    failure::FailureSummary,
+    plan::{Executor, NodeStatus},
+    time::Millis,
+};
+
+/// What a node needs now
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drive {
+    /// Nothing unmet: read the operation *after* this look, then claim, skip or leave it
+    Claim,
+    /// Nobody has started it in time: dispatch the attempt again
+    Dispatch,
+    /// Its holder fell silent or took too long: end or retry the attempt
+    Expire,
+    /// It waits for something outside: look whether that has happened
+    Look,
+    /// It has ended: do its consequences
+    Consequences,
+    /// Nothing
+    Nothing,
+}
+
+/// What `node` needs at `now`
+pub fn drive(node: &NodeRun, now: Millis) -> Drive {
+    match node.status {
+        NodeStatus::Pending if node.unmet.is_empty() => Drive::Claim,
+        NodeStatus::Pending => Drive::Nothing,
+        NodeStatus::Ready if node.is_due(now) => Drive::Dispatch,
+        NodeStatus::Running if node.is_due(now) => Drive::Expire,
+        NodeStatus::Waiting => Drive::Look,
+        NodeStatus::Ready | NodeStatus::Running => Drive::Nothing,
+        NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped if node.closed => Drive::Nothing,
+        NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped => Drive::Consequences,
+    }
+}
+
+/// Whether the operation lets a claimable node be claimed
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Claim it
+    Go,
+    /// Not all nodes have been put yet: begin will drive it
+    NotYet,
+    /// Paused: resume will drive it
+    Paused,
+    /// Cancelled: skip it
+    Cancelled,
+}
+
+/// Whether `operation`, read after the node was seen claimable, lets it be claimed
+pub const fn claim_allowed(operation: &Operation) -> Hold {
+    if !operation.materialised {
+        Hold::NotYet
+    } else if operation.cancel {
+        Hold::Cancelled
+    } else if operation.paused {
+        Hold::Paused
+    } else {
+        Hold::Go
+    }
+}
+
+/// What a failed attempt leads to: another attempt after its backoff, or the node's end
+///
+/// `jitter` in 0..=1000 spreads retries: up to a quarter of the backoff is taken off.
+pub fn after_failure(
+    node: &NodeRun,
+    error: FailureSummary,
+    retryable: bool,
+    result_id: String,
+    now: Millis,
+    jitter: u16,
+    lease_seen: Option<Millis>,
+) -> NodeUpdate {
+    let attempt = node.attempt;
+    if retryable && attempt < node.terms.attempts && !node.cancel {
+        let wait = Millis::from_secs(i64::from(node.terms.backoff.after_attempt(attempt)));
+        let off = wait.0 / 4 * i64::from(jitter.min(1000)) / 1000;
+        let not_before = Millis(now.0.saturating_add(wait.0 - off));
+        let patience = if node.terms.runs == Executor::Job { super::DISPATCH_PATIENCE } else { Millis(0) };
+        let wake = not_before + patience;
+        return NodeUpdate::Retry { attempt, now, not_before, wake, error, lease_seen };
+    }
+    NodeUpdate::Complete {
+        attempt,
+        status: NodeStatus::Failed,
+        result_id,
+        now,
+        error: Some(error),
+        lease_seen,
+    }
+}

@@ -1,0 +1,155 @@
+//! One node run, as its item holds it
+
+use crate::{
+    failure::FailureSummary,
+    plan::{Backoff, Executor, NodeStatus, NodeType, OnFailure},
+    time::Millis,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What the engine has to know of a node's contract to move it, fixed when the node is put
+///
+/// Names, inputs and everything else stay in the plan's snapshot: each write is billed for the whole item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What kind of node it is
+    pub kind: NodeType,
+    /// Who executes it
+    pub runs: Executor,
+    /// What a failure means for its dependents
+    pub on_failure: OnFailure,
+    /// How many attempts it has at most
+    pub attempts: u32,
+    /// How long one attempt may take, in seconds
+    pub timeout_s: u32,
+    /// How long to wait before the next attempt
+    pub backoff: Backoff,
+}
+
+/// One attempt that ended without ending the node
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Past {
+    /// Which attempt
+    pub attempt: u32,
+    /// When its work began, if it did
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Millis>,
+    /// When it ended
+    pub ended_at: Millis,
+    /// Why it ended
+    pub error: FailureSummary,
+}
+
+/// One node of one operation: what runs, what it waits for, and who waits for it
+///
+/// INVARIANT: `succeeded`, `failed` and `skipped` are final: nothing ever leaves them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeRun {
+    /// The node's number in the operation: fixed when it is appended, never reused
+    pub ordinal: u32,
+    /// Which segment it belongs to
+    pub segment: u32,
+    /// What the engine has to know of its contract
+    pub terms: Terms,
+    /// Where it stands
+    pub status: NodeStatus,
+    /// The nodes that it still waits for
+    pub unmet: BTreeSet<u32>,
+    /// The nodes that wait for it
+    pub out: BTreeSet<u32>,
+    /// Grows with every change of `out`
+    pub out_ver: u32,
+    /// Every task token that arrived: a set, since an arrival may be repeated with another token
+    pub tokens: BTreeSet<String>,
+    /// 0 before the first claim; the attempt's id is `op/ordinal/attempt`
+    pub attempt: u32,
+    /// Until when the holder of the attempt may work without a sign of life
+    pub lease_until: Option<Millis>,
+    /// The attempt may not start before this
+    pub not_before: Option<Millis>,
+    /// The attempt must have ended by this
+    pub deadline: Option<Millis>,
+    /// Who claimed it
+    pub claim_id: Option<String>,
+    /// Whose report ended it
+    pub result_id: Option<String>,
+    /// Who holds the running attempt: an agent's id, or the function that runs the job
+    pub holder: Option<String>,
+    /// A running node has been asked to stop
+    pub cancel: bool,
+    /// Its consequences have all been done
+    pub closed: bool,
+    /// When somebody has to look at it again, if nobody has by then
+    pub wake: Option<Millis>,
+    /// When it was claimed last
+    pub ready_at: Option<Millis>,
+    /// When the current attempt began
+    pub started_at: Option<Millis>,
+    /// When it ended
+    pub finished_at: Option<Millis>,
+    /// Why it failed or was skipped
+    pub error: Option<FailureSummary>,
+    /// The attempts that did not end the node
+    pub past: Vec<Past>,
+}
+
+impl NodeRun {
+    /// A node as it is put: pending, waiting for `unmet`
+    pub fn new(
+        ordinal: u32,
+        segment: u32,
+        terms: Terms,
+        unmet: impl IntoIterator<Item = u32>,
+        out: impl IntoIterator<Item = u32>,
+    ) -> Self {
+        Self {
+            ordinal,
+            segment,
+            terms,
+            status: NodeStatus::Pending,
+            unmet: unmet.into_iter().collect(),
+            out: out.into_iter().collect(),
+            out_ver: 0,
+            tokens: BTreeSet::new(),
+            attempt: 0,
+            lease_until: None,
+            not_before: None,
+            deadline: None,
+            claim_id: None,
+            result_id: None,
+            holder: None,
+            cancel: false,
+            closed: false,
+            wake: None,
+            ready_at: None,
+            started_at: None,
+            finished_at: None,
+            error: None,
+            past: Vec::new(),
+        }
+    }
+
+    /// Whether its dependents may run because of it: it succeeded, or it failed and its failure is to be passed by
+    pub const fn is_satisfying(&self) -> bool {
+        match self.status {
+            NodeStatus::Succeeded => true,
+            NodeStatus::Failed => matches!(self.terms.on_failure, OnFailure::Continue),
+            NodeStatus::Pending
+            | NodeStatus::Ready
+            | NodeStatus::Running
+            | NodeStatus::Waiting
+            | NodeStatus::Skipped => false,
+        }
+    }
+
+    /// Whether it waits for nothing any more and has not been claimed
+    pub fn is_claimable(&self) -> bool {
+        self.status == NodeStatus::Pending && self.unmet.is_empty()
+    }
+
+    /// Whether its wake time has passed
+    pub fn is_due(&self, now: Millis) -> bool {
+        self.wake.is_some_and(|wake| wake <= now)
+    }
+}

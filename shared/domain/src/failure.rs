@@ -1,0 +1,30 @@
+//! Why something did not succeed, in words that may be shown to anyone
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// A stable code and a message without secrets, tokens or personal data (requirement 003)
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FailureSummary {
+    /// Stable, in `snake_case`: for programs
+    pub code: String,
+    /// For people
+    pub message: String,
+}
+
+impl FailureSummary {
+    /// A failure of Weir's own making: `message` must hold nothing that came from outside
+    pub fn new(code: &str, message: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), message: message.into() }
+    }
+
+    /// The operation was cancelled before or while the node ran
+    pub fn cancelled() -> Self {
+        Self::new("cancelled", "the operation was cancelled")
+    }
+
+    /// A node that this one waited for did not succeed
+    pub fn dependency(ordinal: u32) -> Self {
+        Self::new("dependency_not_satisfied", format!("node {ordinal}, which it waits for, did not succeed"))
+    }
+}

@@ -1,0 +1,105 @@
+//! Begin: put every node, start every segment, drive the roots
+
+use super::{Engine, PARALLEL};
+use crate::{
+    EngineError,
+    machines::{OperationInput, SegmentInput},
+};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use weir_domain::{
+    engine::{NodeRun, Operation, OperationUpdate, TODO_BEGIN, Terms},
+    id::OperationId,
+    plan::{Graph, NodeSeed},
+    scope::Scope,
+};
+use weir_store::{Applied, NodeKey};
+
+/// A decision made inside a function: none takes longer than the function may
+const DECISION_TIMEOUT_S: u32 = 60;
+
+impl Engine {
+    /// The root execution waits with `token` until the operation has ended
+    pub async fn begin(&self, scope: &Scope, id: OperationId, token: String) -> Result<(), EngineError> {
+        let arrived = OperationUpdate::Arrive { token: token.clone() };
+        match self.table.operation_update(scope, id, &arrived).await? {
+            Applied::Refused(_) => Err(EngineError::Inconsistent(format!("there is no operation `{id}`"))),
+            Applied::Done(operation) if operation.is_active() => self.begin_steps(&operation).await,
+            Applied::Done(operation) => self.send_root(&operation, &token).await.map(|_| ()),
+        }
+    }
+
+    /// All steps of begin. Each may be repeated by anyone: whoever finds `begin` under way runs them again
+    pub(super) async fn begin_steps(&self, operation: &Operation) -> Result<(), EngineError> {
+        if !operation.todo.contains(TODO_BEGIN) {
+            return Ok(());
+        }
+        let info = &operation.info;
+        let graph = self.graph(&info.graph_hash).await?;
+        self.put_nodes(operation, &graph).await?;
+        // Only from here on may anything be driven: a node whose dependents are not there yet cannot tell them.
+        let materialise = OperationUpdate::Materialise { now: self.clock.now() };
+        self.update_operation(operation, &materialise).await?;
+        let operation = self.operation(&info.scope, info.operation_id).await?;
+        self.start_segments(&operation, &graph).await?;
+        // Every root, although its arrival drives it too: all its arrivals may be lost.
+        let roots = (1..).zip(graph.nodes()).filter(|(_, node)| node.depends_on.is_empty());
+        for (ordinal, _) in roots {
+            self.drive_node(&NodeKey::new(&info.scope, info.operation_id, ordinal)).await?;
+        }
+        let operation = self.operation(&info.scope, info.operation_id).await?;
+        if operation.cancel {
+            self.sweep_cancelled(&operation).await?;
+        }
+        self.done(&operation, TODO_BEGIN).await
+    }
+
+    async fn put_nodes(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {
+        let info = &operation.info;
+        stream::iter(graph.seeds())
+            .map(|seed| async move {
+                let key = NodeKey::new(&info.scope, info.operation_id, seed.ordinal);
+                self.table.node_put(&key, &node_run(&seed)).await.map_err(EngineError::from)
+            })
+            .buffer_unordered(PARALLEL)
+            .try_for_each(|_| async { Ok(()) })
+            .await
+    }
+
+    pub(super) async fn start_segments(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {
+        for segment in graph.segments().iter().filter(|segment| operation.open.contains(&segment.index)) {
+            self.machines.start_segment(&segment_input(operation, segment.index, graph)).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts the root execution: repeatable, since its name is the operation's id
+    pub async fn start_root(&self, scope: &Scope, operation: OperationId) -> Result<(), EngineError> {
+        let input = OperationInput { scope: scope.clone(), operation };
+        Ok(self.machines.start_operation(&input).await?)
+    }
+}
+
+pub(super) fn segment_input(operation: &Operation, segment: u32, graph: &Graph) -> SegmentInput {
+    let place = usize::try_from(segment).ok();
+    let nodes = place.and_then(|place| graph.segments().get(place)).map(|found| found.mapped.clone());
+    SegmentInput {
+        scope: operation.info.scope.clone(),
+        operation: operation.info.operation_id,
+        segment,
+        nodes: nodes.unwrap_or_default(),
+        patch: 0,
+        revival: operation.revivals,
+    }
+}
+
+fn node_run(seed: &NodeSeed<'_>) -> NodeRun {
+    let terms = Terms {
+        kind: seed.node_type,
+        runs: seed.executor.clone(),
+        on_failure: seed.on_failure,
+        attempts: seed.attempts,
+        timeout_s: seed.timeout_s.unwrap_or(DECISION_TIMEOUT_S),
+        backoff: seed.backoff,
+    };
+    NodeRun::new(seed.ordinal, seed.segment, terms, seed.unmet.iter().copied(), seed.out.iter().copied())
+}

@@ -1,0 +1,67 @@
+//! Cancel, pause and resume: write the operation first, then look at its nodes (rule R1)
+
+use super::{Engine, work::Work};
+use crate::EngineError;
+use weir_domain::{
+    engine::{CANCEL_GRACE, NodeRun, NodeUpdate, Operation, OperationUpdate, TODO_CANCEL, TODO_PATIENCE},
+    failure::FailureSummary,
+    id::OperationId,
+    plan::NodeStatus,
+    scope::Scope,
+};
+use weir_store::{Applied, NodeKey};
+
+impl Engine {
+    /// Asks the operation to stop. `None` if it had ended already, or there is none
+    pub async fn cancel(&self, scope: &Scope, operation: OperationId, by: &str) -> Result<Option<Operation>, EngineError> {
+        let wake = self.clock.now() + TODO_PATIENCE;
+        let cancel = OperationUpdate::Cancel { by: by.to_owned(), wake };
+        let after = match self.table.operation_update(scope, operation, &cancel).await? {
+            Applied::Done(after) => after,
+            Applied::Refused(Some(now)) if now.is_active() && now.cancel => now,
+            Applied::Refused(_) => return Ok(None),
+        };
+        self.sweep_cancelled(&after).await?;
+        Ok(Some(after))
+    }
+
+    /// Ends every node that nobody works on and asks the others to stop. It ends no token itself: only
+    /// consequences do, otherwise the operation would finish over running jobs
+    pub(super) async fn sweep_cancelled(&self, operation: &Operation) -> Result<(), EngineError> {
+        if !operation.materialised {
+            return Ok(()); // begin sweeps when all nodes are there
+        }
+        let info = &operation.info;
+        for segment in 0..info.segments {
+            for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
+                let key = NodeKey::new(&info.scope, info.operation_id, node.ordinal);
+                self.cancel_node(key, node).await?;
+            }
+        }
+        self.done(operation, TODO_CANCEL).await
+    }
+
+    async fn cancel_node(&self, key: NodeKey, mut node: NodeRun) -> Result<(), EngineError> {
+        loop {
+            let now = self.clock.now();
+            let (seen, attempt) = (node.status, node.attempt);
+            let update = match seen {
+                NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Waiting => {
+                    NodeUpdate::CancelIdle { seen, attempt, now, error: FailureSummary::cancelled() }
+                }
+                NodeStatus::Running => NodeUpdate::CancelRunning { attempt, wake: now + CANCEL_GRACE },
+                NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped => return Ok(()),
+            };
+            match self.update(&key, &update).await? {
+                Applied::Done(after) if after.status.is_terminal() => {
+                    let mut work = Work::default();
+                    work.ended(key, after);
+                    return self.carry_out(work).await;
+                }
+                Applied::Done(_) | Applied::Refused(None) => return Ok(()),
+                // It moved between the look and the write: look again.
+                Applied::Refused(Some(now)) => node = now,
+            }
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! What follows from a node's end: tell its dependents, end its state, close it
+//!
+//! In this order, so that a crash anywhere leaves `wake` on the node itself: the node that was to wake another
+//! stays findable until the other has been claimed.
+
+use super::{Engine, PARALLEL, work::Work};
+use crate::{EngineError, machines::NodeEnd};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use weir_domain::{
+    engine::{NodeRun, NodeUpdate},
+    failure::FailureSummary,
+    plan::Executor,
+};
+use weir_store::{Applied, NodeKey};
+
+impl Engine {
+    pub(super) async fn consequences(
+        &self,
+        key: &NodeKey,
+        node: NodeRun,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        if !self.tell_all(key, &node, work).await? {
+            // A dependent is not there yet: begin is still putting nodes, and will drive this one again.
+            return Ok(());
+        }
+        for token in &node.tokens {
+            self.send(&node, token).await?;
+        }
+        if node.terms.runs == Executor::Join {
+            // A join has no iteration whose end would close its segment.
+            self.close_segment_if_ended(&key.scope, key.operation, node.segment).await?;
+        }
+        match self.update(key, &NodeUpdate::Close { out_ver: node.out_ver }).await? {
+            // A patch added a dependent meanwhile.
+            Applied::Refused(Some(now)) if now.status.is_terminal() && !now.closed => work.ended(key.clone(), now),
+            Applied::Done(_) | Applied::Refused(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Tells every dependent, and puts on the list what the tellings make possible; `false` if one is missing
+    async fn tell_all(&self, key: &NodeKey, node: &NodeRun, work: &mut Work) -> Result<bool, EngineError> {
+        let update = if node.is_satisfying() {
+            NodeUpdate::Tell { from: node.ordinal }
+        } else {
+            NodeUpdate::Skip { now: self.clock.now(), error: FailureSummary::dependency(node.ordinal) }
+        };
+        let update = &update;
+        let told: Vec<_> = stream::iter(node.out.iter().map(|ordinal| NodeKey::new(&key.scope, key.operation, *ordinal)))
+            .map(|dependent| async move {
+                let applied = self.update(&dependent, update).await?;
+                Ok::<_, EngineError>((dependent, applied))
+            })
+            .buffered(PARALLEL)
+            .try_collect()
+            .await?;
+        let mut complete = true;
+        for (dependent, applied) in told {
+            match applied {
+                Applied::Done(after) if after.status.is_terminal() && !after.closed => work.ended(dependent, after),
+                Applied::Done(after) if after.is_claimable() => work.drive(dependent, after),
+                Applied::Done(_) | Applied::Refused(Some(_)) => {}
+                Applied::Refused(None) => complete = false,
+            }
+        }
+        Ok(complete)
+    }
+
+    /// Ends the state that waits for `token`; the output depends on the final item only
+    pub(super) async fn send(&self, node: &NodeRun, token: &str) -> Result<(), EngineError> {
+        let end = NodeEnd { node: node.ordinal, status: node.status };
+        let output = serde_json::to_string(&end).map_err(|e| EngineError::Inconsistent(e.to_string()))?;
+        self.machines.succeed(token, &output).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Drive: look at a node and do what it needs. Anyone may, at any time, any number of times
+
+use super::{
+    Engine,
+    work::{Step, Work},
+};
+use crate::{EngineError, queues::Job};
+use weir_domain::{
+    engine::{
+        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, after_failure, claim_allowed, drive,
+    },
+    failure::FailureSummary,
+    plan::{Executor, NodeStatus},
+    scope::Scope,
+    time::Millis,
+};
+use weir_store::{Applied, NodeKey};
+
+impl Engine {
+    /// Reads the node and drives it, and whatever follows from that
+    pub async fn drive_node(&self, key: &NodeKey) -> Result<(), EngineError> {
+        match self.table.node_get(key).await? {
+            Some(node) => self.drive_from(key.clone(), node).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Drives the node as a write has just returned it, and whatever follows from that
+    pub async fn drive_from(&self, key: NodeKey, node: NodeRun) -> Result<(), EngineError> {
+        let mut work = Work::default();
+        work.drive(key, node);
+        self.carry_out(work).await
+    }
+
+    /// A task token arrived for a node
+    pub async fn arrive(&self, key: &NodeKey, token: String) -> Result<(), EngineError> {
+        match self.table.node_update(key, &NodeUpdate::Arrive { token: token.clone() }).await? {
+            // Ended before its state was entered: whoever ended it may have looked before this token was there.
+            Applied::Done(node) if node.status.is_terminal() => {
+                self.send(&node, &token).await?;
+                if node.closed { Ok(()) } else { self.drive_from(key.clone(), node).await }
+            }
+            Applied::Done(node) => self.drive_from(key.clone(), node).await,
+            Applied::Refused(_) => Err(EngineError::Inconsistent(format!("there is no node {}", key.ordinal))),
+        }
+    }
+
+    /// Works off the list. Stops at the first error: `wake` on each item says what is left
+    pub(super) async fn carry_out(&self, mut work: Work) -> Result<(), EngineError> {
+        while let Some(step) = work.next() {
+            match step {
+                Step::Drive(key, node) => self.drive_once(key, node, &mut work).await?,
+                Step::Consequences(key, node) => self.consequences(&key, node, &mut work).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn drive_once(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        match drive(&node, self.clock.now()) {
+            Drive::Claim => self.claim(key, &node, work).await,
+            Drive::Dispatch => self.dispatch_again(key, node, work).await,
+            Drive::Expire => self.expire(key, &node, work).await,
+            Drive::Look => self.look(key, node, work).await,
+            Drive::Consequences => {
+                work.ended(key, node);
+                Ok(())
+            }
+            Drive::Nothing => Ok(()),
+        }
+    }
+
+    /// The node was seen claimable; the operation is read after that look, never before (rule R1)
+    async fn claim(&self, key: NodeKey, node: &NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let operation = self.operation(&key.scope, key.operation).await?;
+        let now = self.clock.now();
+        let claim_id = self.claim_id();
+        let update = match claim_allowed(&operation) {
+            Hold::NotYet | Hold::Paused => return Ok(()),
+            Hold::Cancelled => NodeUpdate::Skip { now, error: FailureSummary::cancelled() },
+            Hold::Go if node.terms.runs == Executor::Join => NodeUpdate::Pass { claim_id, now },
+            Hold::Go => NodeUpdate::Claim { claim_id, now, wake: now + DISPATCH_PATIENCE },
+        };
+        if let Applied::Done(node) = self.update(&key, &update).await? {
+            if node.status.is_terminal() {
+                work.ended(key, node);
+            } else {
+                self.dispatch(key, node, Millis(0), work).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands the attempt to whoever executes it; a repetition loses at the start
+    async fn dispatch(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        delay: Millis,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        match &node.terms.runs {
+            Executor::Job => self.send_job(&key.scope, &key, node.attempt, delay).await,
+            // An agent of the target finds it in its queue.
+            Executor::Agent(_) | Executor::Join => Ok(()),
+            Executor::Decide => self.decide(key, node, work).await,
+        }
+    }
+
+    async fn send_job(&self, scope: &Scope, key: &NodeKey, attempt: u32, delay: Millis) -> Result<(), EngineError> {
+        let job = Job { scope: scope.clone(), operation: key.operation, ordinal: key.ordinal, attempt };
+        Ok(self.queues.send_job(&job, delay).await?)
+    }
+
+    /// Nobody started the attempt in time: the dispatch was lost, or nobody was there to hear it
+    async fn dispatch_again(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        let snooze =
+            NodeUpdate::Snooze { seen: NodeStatus::Ready, attempt: node.attempt, wake: now + DISPATCH_PATIENCE };
+        match self.update(&key, &snooze).await? {
+            Applied::Done(node) => self.dispatch(key, node, Millis(0), work).await,
+            Applied::Refused(_) => Ok(()),
+        }
+    }
+
+    /// The holder fell silent or took too long. A heartbeat between the look and the write wins
+    async fn expire(&self, key: NodeKey, node: &NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let now = self.clock.now();
+        let late = node.deadline.is_some_and(|deadline| deadline <= now);
+        let error = match (node.cancel, late) {
+            (true, _) => FailureSummary::cancelled(),
+            (false, true) => FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit"),
+            (false, false) => FailureSummary::new("lease_expired", "whoever ran the attempt fell silent"),
+        };
+        let result_id = format!("expire/{}", node.attempt);
+        let update = after_failure(node, error, true, result_id, now, self.jitter(), node.lease_until);
+        self.fail_attempt(key, &update, work).await
+    }
+
+    /// Carries out what a failed attempt leads to: another attempt, or the node's end
+    pub(super) async fn fail_attempt(
+        &self,
+        key: NodeKey,
+        update: &NodeUpdate,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        if let Applied::Done(node) = self.update(&key, update).await? {
+            if node.status.is_terminal() {
+                work.ended(key, node);
+            } else {
+                let delay = node.not_before.map_or(Millis(0), |at| at - self.clock.now());
+                // A longer backoff than the queue can hold waits in the wake index.
+                if delay <= weir_domain::engine::QUEUE_DELAY_MAX {
+                    self.dispatch(key, node, delay, work).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A node that waits: has what it waits for happened?
+    async fn look(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let due = node.is_due(self.clock.now());
+        let attempt = node.attempt;
+        self.decide(key.clone(), node, work).await?;
+        if due {
+            let wake = self.clock.now() + LOOK_AGAIN;
+            self.update(&key, &NodeUpdate::Snooze { seen: NodeStatus::Waiting, attempt, wake }).await?;
+        }
+        Ok(())
+    }
+
+    /// 0..=1000, to spread retries
+    pub(super) fn jitter(&self) -> u16 {
+        u16::try_from(self.clock.random() % 1001).unwrap_or(0)
+    }
+}

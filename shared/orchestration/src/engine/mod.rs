@@ -1,0 +1,123 @@
+//! The engine over the table, the ledger, the state machines and the queues
+
+mod begin;
+mod cancel;
+mod consequences;
+mod drive;
+mod reconcile;
+mod segment;
+mod work;
+
+pub use segment::SegmentNext;
+
+use crate::{Clock, EngineError, machines::Machines, queues::Queues};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use weir_domain::{
+    canonical::Digest,
+    engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
+    id::OperationId,
+    plan::Graph,
+    scope::Scope,
+};
+use weir_ledger::{Ledger, Signer};
+use weir_store::{Applied, NodeKey, Table};
+
+/// How many writes of one step are under way at a time
+const PARALLEL: usize = 16;
+
+/// Snapshots that one process keeps: a plan is read for each of its nodes
+const SNAPSHOTS_KEPT: usize = 32;
+
+/// The engine. Cheap to make; holds nothing that may not be lost at any moment
+pub struct Engine {
+    /// What remembers
+    pub table: Arc<dyn Table>,
+    /// Plans, evidence, state
+    pub ledger: Arc<Ledger>,
+    /// What waits and fans out
+    pub machines: Arc<dyn Machines>,
+    /// What carries jobs and notices
+    pub queues: Arc<dyn Queues>,
+    /// Who signs evidence
+    pub signer: Arc<dyn Signer>,
+    /// Where time and chance come from
+    pub clock: Arc<dyn Clock>,
+    snapshots: Mutex<BTreeMap<Digest, Arc<Graph>>>,
+}
+
+impl Engine {
+    /// An engine over these
+    pub fn new(
+        table: Arc<dyn Table>,
+        ledger: Arc<Ledger>,
+        machines: Arc<dyn Machines>,
+        queues: Arc<dyn Queues>,
+        signer: Arc<dyn Signer>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { table, ledger, machines, queues, signer, clock, snapshots: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The graph `hash`, read from the ledger once per process
+    pub async fn graph(&self, hash: &Digest) -> Result<Arc<Graph>, EngineError> {
+        let kept = |engine: &Self| {
+            engine.snapshots.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        };
+        if let Some(graph) = kept(self) {
+            return Ok(graph);
+        }
+        let graph = Arc::new(self.ledger.plan(hash).await?);
+        let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        if snapshots.len() >= SNAPSHOTS_KEPT {
+            snapshots.pop_first();
+        }
+        snapshots.insert(hash.clone(), graph.clone());
+        Ok(graph)
+    }
+
+    /// The operation, which exists because something refers to it
+    async fn operation(&self, scope: &Scope, id: OperationId) -> Result<Operation, EngineError> {
+        self.table
+            .operation_get(scope, id)
+            .await?
+            .ok_or_else(|| EngineError::Inconsistent(format!("there is no operation `{id}`")))
+    }
+
+    /// A conditional update of a node; a refusal by an own write whose answer was lost counts as done
+    async fn update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, EngineError> {
+        Ok(match self.table.node_update(key, update).await? {
+            Applied::Refused(Some(node)) if update.is_mine(&node) => Applied::Done(node),
+            applied => applied,
+        })
+    }
+
+    /// A conditional update of an operation
+    async fn update_operation(
+        &self,
+        operation: &Operation,
+        update: &OperationUpdate,
+    ) -> Result<Applied<Operation>, EngineError> {
+        let info = &operation.info;
+        Ok(self.table.operation_update(&info.scope, info.operation_id, update).await?)
+    }
+
+    /// Takes `name` off what is under way; where nothing is left, the operation rests until its next check-in
+    async fn done(&self, operation: &Operation, name: &str) -> Result<(), EngineError> {
+        let removed = OperationUpdate::RemoveTodo { name: name.to_owned() };
+        if let Applied::Done(after) = self.update_operation(operation, &removed).await?
+            && after.todo.is_empty()
+        {
+            let wake = after.is_active().then(|| self.next_check_in(&after));
+            self.update_operation(&after, &OperationUpdate::Rest { wake }).await?;
+        }
+        Ok(())
+    }
+
+    /// A name that no other claim of this engine has, by which a claim whose answer was lost is recognised
+    fn claim_id(&self) -> String {
+        format!("{:016x}{:016x}", self.clock.random(), self.clock.random())
+    }
+}

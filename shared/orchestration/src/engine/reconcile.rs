@@ -1,0 +1,152 @@
+//! Reconcile: whatever was left undone says so in the wake index; find it and drive it
+
+use super::{Engine, begin::segment_input};
+use crate::EngineError;
+use weir_domain::{
+    engine::{
+        CHECK_IN, Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE, TODO_RESUME,
+        WAKE_SHARDS,
+    },
+    id::OperationId,
+    plan::NodeStatus,
+    scope::Scope,
+    time::Millis,
+};
+use weir_store::{Applied, Due, NodeKey};
+
+/// Items that one pass takes from one shard; the next pass takes the next
+const PER_SHARD: usize = 100;
+
+/// What one pass of reconcile did
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Nodes driven
+    pub nodes: u64,
+    /// Operations whose activities were run again
+    pub operations: u64,
+    /// Items that could not be driven; they stay due
+    pub failed: u64,
+}
+
+impl Engine {
+    /// Drives everything that is due. One item's trouble does not keep the others waiting
+    pub async fn reconcile(&self) -> Result<Reconciled, EngineError> {
+        let mut total = Reconciled::default();
+        for shard in 0..WAKE_SHARDS {
+            for due in self.table.due(shard, self.clock.now(), PER_SHARD).await? {
+                let done = match &due {
+                    Due::Node(key) => self.drive_node(key).await.map(|()| total.nodes += 1),
+                    Due::Operation(scope, id) => self.drive_operation(scope, *id).await.map(|()| total.operations += 1),
+                };
+                if let Err(error) = done {
+                    total.failed += 1;
+                    tracing::warn!(item = ?due, error = &error as &dyn std::error::Error, "could not drive what is due");
+                }
+            }
+        }
+        Ok(total)
+    }
+
+    /// Runs again every activity that an operation has under way; each is idempotent from its first step
+    pub async fn drive_operation(&self, scope: &Scope, id: OperationId) -> Result<(), EngineError> {
+        let Some(operation) = self.table.operation_get(scope, id).await? else { return Ok(()) };
+        if operation.todo.is_empty() {
+            return self.check_in(&operation).await;
+        }
+        for name in operation.todo.clone() {
+            self.snooze(&operation, &name).await?;
+            match name.as_str() {
+                TODO_BEGIN => {
+                    self.start_root(scope, id).await?;
+                    self.begin_steps(&operation).await?;
+                }
+                TODO_CANCEL => self.sweep_cancelled(&operation).await?,
+                TODO_RESUME => self.sweep_resumed(&operation).await?,
+                TODO_FINISH => self.finish_steps(&operation).await?,
+                _ => return Err(EngineError::Inconsistent(format!("nobody knows how to do `{name}`"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// The activity is being run: nobody else needs to for a while
+    async fn snooze(&self, operation: &Operation, name: &str) -> Result<(), EngineError> {
+        let wake = self.clock.now() + TODO_PATIENCE;
+        self.update_operation(operation, &OperationUpdate::AddTodo { name: name.to_owned(), wake }).await?;
+        Ok(())
+    }
+
+    /// An operation that rests: end it if its time is over, otherwise see that its executions still run
+    async fn check_in(&self, operation: &Operation) -> Result<(), EngineError> {
+        if !operation.is_active() {
+            return Ok(());
+        }
+        let info = &operation.info;
+        if info.deadline <= self.clock.now() && !operation.cancel {
+            self.cancel(&info.scope, info.operation_id, "system:deadline").await?;
+            return Ok(());
+        }
+        let rest = OperationUpdate::Rest { wake: Some(self.next_check_in(operation)) };
+        self.update_operation(operation, &rest).await?;
+        let graph = self.graph(&info.graph_hash).await?;
+        for segment in operation.open.clone() {
+            self.close_segment_if_ended(&info.scope, info.operation_id, segment).await?;
+            if !self.machines.segment_runs(&segment_input(operation, segment, &graph)).await? {
+                self.revive(operation).await?;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts every open segment's execution anew; an execution too many finds ended nodes and ends at once
+    async fn revive(&self, operation: &Operation) -> Result<(), EngineError> {
+        let revive = OperationUpdate::Revive { seen: operation.revivals };
+        if let Applied::Done(after) = self.update_operation(operation, &revive).await? {
+            let graph = self.graph(&after.info.graph_hash).await?;
+            self.start_segments(&after, &graph).await?;
+        }
+        Ok(())
+    }
+
+    /// When an operation that rests is looked at again: within the hour, and not later than its deadline
+    pub(super) fn next_check_in(&self, operation: &Operation) -> Millis {
+        let soon = self.clock.now() + CHECK_IN;
+        if operation.cancel { soon } else { soon.min(operation.info.deadline) }
+    }
+
+    /// Drives every node that a pause held back
+    pub(super) async fn sweep_resumed(&self, operation: &Operation) -> Result<(), EngineError> {
+        let info = &operation.info;
+        for segment in 0..info.segments {
+            for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
+                if node.status == NodeStatus::Pending {
+                    self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;
+                }
+            }
+        }
+        self.done(operation, TODO_RESUME).await
+    }
+
+    /// Holds the operation: nothing is claimed by anyone who looks afterwards. `None` if it had ended
+    pub async fn pause(&self, scope: &Scope, id: OperationId) -> Result<Option<Operation>, EngineError> {
+        match self.table.operation_update(scope, id, &OperationUpdate::Pause).await? {
+            Applied::Done(after) => Ok(Some(after)),
+            Applied::Refused(Some(now)) if now.is_active() && now.paused => Ok(Some(now)),
+            Applied::Refused(_) => Ok(None),
+        }
+    }
+
+    /// Lets the operation go on. `None` if it had ended
+    pub async fn resume(&self, scope: &Scope, id: OperationId) -> Result<Option<Operation>, EngineError> {
+        let resume = OperationUpdate::Resume { wake: self.clock.now() + TODO_PATIENCE };
+        match self.table.operation_update(scope, id, &resume).await? {
+            Applied::Done(after) => {
+                self.sweep_resumed(&after).await?;
+                Ok(Some(after))
+            }
+            Applied::Refused(Some(now)) if now.is_active() => Ok(Some(now)),
+            Applied::Refused(_) => Ok(None),
+        }
+    }
+}

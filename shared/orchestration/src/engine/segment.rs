@@ -1,0 +1,56 @@
+//! The end of a segment, and of the operation with its last one
+
+use super::Engine;
+use crate::EngineError;
+use serde::{Deserialize, Serialize};
+use weir_domain::{engine::OperationUpdate, id::OperationId, plan::Executor, scope::Scope};
+use weir_store::Applied;
+
+/// What the segment's execution does next: the one string that its Choice compares
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentNext {
+    /// A node has not ended: enter all states again; those of ended nodes answer at once
+    Again,
+    /// Nothing is left for this execution
+    Done,
+}
+
+impl Engine {
+    /// Every iteration of the segment's Map has ended
+    pub async fn segment_finish(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+    ) -> Result<SegmentNext, EngineError> {
+        let nodes = self.table.nodes(scope, operation, segment).await?;
+        let mut open = nodes.iter().filter(|node| !node.status.is_terminal());
+        if open.any(|node| node.terms.runs != Executor::Join) {
+            // An arrival failed for good: its iteration ended without its node.
+            return Ok(SegmentNext::Again);
+        }
+        self.close_segment_if_ended(scope, operation, segment).await?;
+        Ok(SegmentNext::Done)
+    }
+
+    /// Closes the segment if all its nodes have ended, and finishes the operation if it was the last
+    ///
+    /// Asked after the Map has ended and after each join has: of two such actors at least one sees every node ended.
+    pub(super) async fn close_segment_if_ended(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+    ) -> Result<(), EngineError> {
+        let nodes = self.table.nodes(scope, operation, segment).await?;
+        if nodes.is_empty() || nodes.iter().any(|node| !node.status.is_terminal()) {
+            return Ok(());
+        }
+        let close = OperationUpdate::CloseSegment { segment };
+        match self.table.operation_update(scope, operation, &close).await? {
+            Applied::Done(after) if after.open.is_empty() => self.finish(&after).await,
+            Applied::Done(_) | Applied::Refused(_) => Ok(()),
+        }
+    }
+}

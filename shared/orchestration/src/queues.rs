@@ -1,0 +1,46 @@
+//! SQS, as the engine needs it: send a hint. What a message says is never believed, only looked up
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use weir_domain::{
+    id::{GateId, OperationId},
+    scope::Scope,
+    time::Millis,
+};
+
+/// One attempt of a node that a function has to run
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// Whose
+    pub scope: Scope,
+    /// Which operation
+    pub operation: OperationId,
+    /// Which node of it
+    pub ordinal: u32,
+    /// Which attempt
+    pub attempt: u32,
+}
+
+/// Something that people should hear of
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// Whose
+    pub scope: Scope,
+    /// The gate that opened or was decided
+    pub gate: GateId,
+}
+
+/// The queue did not answer
+#[derive(Debug, thiserror::Error)]
+#[error("the queue did not answer")]
+pub struct QueueError(#[source] pub Box<dyn std::error::Error + Send + Sync>);
+
+/// The two queues
+#[async_trait]
+pub trait Queues: Send + Sync {
+    /// Sends a job, held back for `delay` (at most 900 s)
+    async fn send_job(&self, job: &Job, delay: Millis) -> Result<(), QueueError>;
+
+    /// Sends a notice
+    async fn send_notice(&self, notice: &Notice) -> Result<(), QueueError>;
+}

@@ -1,0 +1,186 @@
+//! Every key of the table. No other module builds or splits one
+//!
+//! | item | pk | sk |
+//! |---|---|---|
+//! | entity (intent, plan, release, …) | `<scope>#<kind>#<id>` | `meta` |
+//! | operation | `<scope>#op#<id>` | `meta` |
+//! | timeline event | `<scope>#op#<id>` | `event#<evt id>` |
+//! | evidence row | `<scope>#op#<id>` | `evidence#<evd id>` |
+//! | node run | `<scope>#op#<id>#s<segment / 8>` | `node#<ordinal>` |
+//! | active run | `<scope>#active` | `<run_identity_hash>` |
+//! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
+//! | projected resource | `<scope>#res#<kind>` | `<address>` |
+//! | audit event | `<scope>#audit#<day>` | `<aud id>` |
+//! | audit chain's head | `<workspace>#audit` | `head` |
+//! | agent's registration token | `<scope>#token#<sha256>` | `meta` |
+//!
+//! Indexes: GSI1 lists (`list` = `<scope>#<kind>#<status>`, `list_id`), GSI2 the work of a target
+//! (`queue` = `<scope>#queue#<target>`, `not_before`), GSI3 what has to be looked at (`wake_shard`, `wake`).
+//! The scope always comes first, so that no query without one can be written; GSI3, which only the engine
+//! reads, is the one exception.
+
+use std::fmt;
+use weir_domain::{
+    canonical::Digest,
+    id::{AuditId, EventId, EvidenceId, OperationId},
+    scope::Scope,
+};
+
+/// Segments per partition of node runs: a fan-out of 5,000 must not meet on one partition
+const SEGMENTS_PER_PARTITION: u32 = 8;
+
+/// Partitions of idempotency records within a scope
+const IDEMPOTENCY_SHARDS: u8 = 16;
+
+/// One item's place in the table
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pk: String,
+    sk: String,
+}
+
+/// One node run's place, in the terms that the engine knows it by
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeKey {
+    /// Whose operation it is
+    pub scope: Scope,
+    /// Which operation
+    pub operation: OperationId,
+    /// Which segment of it
+    pub segment: u32,
+    /// Which node
+    pub ordinal: u32,
+}
+
+impl NodeKey {
+    /// The node `ordinal` of `operation`
+    pub fn new(scope: &Scope, operation: OperationId, ordinal: u32) -> Self {
+        Self { scope: scope.clone(), operation, segment: weir_domain::plan::segment_of(ordinal), ordinal }
+    }
+}
+
+impl Key {
+    /// An entity by its kind (`release`, `plan`, …) and id
+    pub fn entity(scope: &Scope, kind: &str, id: impl fmt::Display) -> Self {
+        Self { pk: format!("{scope}#{kind}#{id}"), sk: "meta".to_owned() }
+    }
+
+    /// An operation
+    pub fn operation(scope: &Scope, operation: OperationId) -> Self {
+        Self { pk: Self::operation_partition(scope, operation), sk: "meta".to_owned() }
+    }
+
+    /// One event of an operation's timeline
+    pub fn event(scope: &Scope, operation: OperationId, event: EventId) -> Self {
+        Self { pk: Self::operation_partition(scope, operation), sk: format!("event#{event}") }
+    }
+
+    /// One evidence packet of an operation
+    pub fn evidence(scope: &Scope, operation: OperationId, evidence: EvidenceId) -> Self {
+        Self { pk: Self::operation_partition(scope, operation), sk: format!("evidence#{evidence}") }
+    }
+
+    /// The lock that keeps two active operations of one identity apart
+    pub fn active_run(scope: &Scope, identity: &Digest) -> Self {
+        Self { pk: format!("{scope}#active"), sk: identity.to_string() }
+    }
+
+    /// What was answered to one idempotency key; `hash` is that of actor, route and key
+    pub fn idempotency(scope: &Scope, hash: &Digest) -> Self {
+        let shard = hash.hex().bytes().next().map_or(0, |byte| byte % IDEMPOTENCY_SHARDS);
+        Self { pk: format!("{scope}#idem#{shard}"), sk: hash.hex().to_owned() }
+    }
+
+    /// A resource of the definition as it was applied last
+    pub fn resource(scope: &Scope, kind: &str, address: &str) -> Self {
+        Self { pk: format!("{scope}#res#{kind}"), sk: address.to_owned() }
+    }
+
+    /// One audit event; `day` is `YYYY-MM-DD`, UTC
+    pub fn audit(scope: &Scope, day: &str, event: AuditId) -> Self {
+        Self { pk: format!("{scope}#audit#{day}"), sk: event.to_string() }
+    }
+
+    /// Where the sequencer of a workspace's audit chain stands
+    pub fn audit_head(scope: &Scope) -> Self {
+        Self { pk: format!("{}#audit", scope.workspace), sk: "head".to_owned() }
+    }
+
+    /// A one-time token, by its hash
+    pub fn token(scope: &Scope, hash: &Digest) -> Self {
+        Self { pk: format!("{scope}#token#{}", hash.hex()), sk: "meta".to_owned() }
+    }
+
+    /// One node run
+    pub fn node(node: &NodeKey) -> Self {
+        Self {
+            pk: Self::node_partition(&node.scope, node.operation, node.segment),
+            sk: format!("node#{:06}", node.ordinal),
+        }
+    }
+
+    /// The partition of an operation's item, timeline and evidence
+    pub fn operation_partition(scope: &Scope, operation: OperationId) -> String {
+        format!("{scope}#op#{operation}")
+    }
+
+    /// The partition of a segment's node runs, shared by eight segments
+    pub fn node_partition(scope: &Scope, operation: OperationId, segment: u32) -> String {
+        format!("{scope}#op#{operation}#s{}", segment / SEGMENTS_PER_PARTITION)
+    }
+
+    /// The partition of one kind of applied resources
+    pub fn resource_partition(scope: &Scope, kind: &str) -> String {
+        format!("{scope}#res#{kind}")
+    }
+
+    /// The partition of one day's audit events
+    pub fn audit_partition(scope: &Scope, day: &str) -> String {
+        format!("{scope}#audit#{day}")
+    }
+
+    /// The list (GSI1) of a kind in one status
+    pub fn list(scope: &Scope, kind: &str, status: &str) -> String {
+        format!("{scope}#{kind}#{status}")
+    }
+
+    /// The work (GSI2) of one target
+    pub fn queue(scope: &Scope, target: &str) -> String {
+        format!("{scope}#queue#{target}")
+    }
+
+    /// The partition key
+    pub fn pk(&self) -> &str {
+        &self.pk
+    }
+
+    /// The sort key
+    pub fn sk(&self) -> &str {
+        &self.sk
+    }
+
+    /// The scope and the operation that `pk` belongs to, if it is an operation's or its nodes'
+    pub fn parse_operation(pk: &str) -> Option<(Scope, OperationId)> {
+        let mut parts = pk.split('#');
+        let scope = parts.next()?.parse().ok()?;
+        let operation = (parts.next()? == "op").then(|| parts.next())??.parse().ok()?;
+        Some((scope, operation))
+    }
+
+    /// The node number in `sk`, if it is a node run's
+    pub fn parse_node(sk: &str) -> Option<u32> {
+        sk.strip_prefix("node#")?.parse().ok()
+    }
+
+    /// The scope that `pk` begins with
+    pub fn parse_scope(pk: &str) -> Option<Scope> {
+        pk.split('#').next()?.parse().ok()
+    }
+}
+
+/// The shard of the wake index that an item belongs to, `0..WAKE_SHARDS`
+pub fn wake_shard(operation: OperationId, ordinal: u32) -> String {
+    use weir_domain::{engine::WAKE_SHARDS, id::Id as _};
+    let mixed = operation.body().0 ^ u128::from(ordinal).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    format!("wake#{}", mixed % u128::from(WAKE_SHARDS))
+}
