@@ -3,9 +3,9 @@
 //! A workspace is the outer wall; a tenant is a scope inside it. A record belongs to the workspace
 //! (tenant absent) or to one tenant of it.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A name that can stand in a key, a path and an address
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -82,6 +82,18 @@ impl Scope {
     }
 }
 
+impl JsonSchema for Scope {
+    fn schema_name() -> Cow<'static, str> {
+        "Scope".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "A workspace, or a workspace, a slash and one tenant of it",
+            "pattern": "^[a-z][a-z0-9-]{0,62}(/[a-z][a-z0-9-]{0,62})?$",
+        })
+    }
+}
 impl std::str::FromStr for Scope {
     type Err = NameError;
     fn from_str(text: &str) -> Result<Self, NameError> {
