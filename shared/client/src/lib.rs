@@ -1,1 +1,5 @@
 //! The typed API client, the CLI and the agent.
+
+pub mod agent;
+pub mod api;
+pub mod clock;

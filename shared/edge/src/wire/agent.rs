@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weir_domain::{
     canonical::Digest,
+    definition::address::Address,
     id::{AgentId, TaskId},
 };
 
@@ -20,8 +21,8 @@ use weir_domain::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct AgentTokenCreate {
-    /// Addresses of the targets that the agent will serve, such as `target.staging.stg-1`
-    pub targets: Vec<String>,
+    /// The targets that the agent will serve
+    pub targets: Vec<Address>,
 }
 
 /// The token, which is shown this once
@@ -34,7 +35,7 @@ pub struct AgentToken {
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub expires_at: Timestamp,
     /// The targets it was made for
-    pub targets: Vec<String>,
+    pub targets: Vec<Address>,
 }
 
 /// `POST /v1/agents`: spends a registration token
@@ -61,7 +62,7 @@ pub struct AgentRegister {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct AgentTarget {
     /// The target's address
-    pub target: String,
+    pub target: Address,
     /// Where the service on it answers, for verifications
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base_url: Option<String>,
@@ -141,7 +142,7 @@ pub struct Heartbeat {
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct TargetState {
     /// The target's address
-    pub target: String,
+    pub target: Address,
     /// The release folder that `current` points at
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub current_digest: Option<Digest>,

@@ -4,6 +4,7 @@
 //! misspelt one is an error and not a default; responses may grow.
 
 pub mod agent;
+pub mod page;
 pub mod problem;
 pub mod secret;
 pub mod task;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use weir_domain::{
     canonical::Digest,
+    definition::address::Address,
     id::{PromotionId, ReleaseId, TaskId},
 };
 
@@ -61,7 +62,7 @@ pub struct Task {
     /// The same as a length of time from the answer
     pub deadline_remaining_ms: u64,
     /// The target to do it on
-    pub target: String,
+    pub target: Address,
     /// What to do
     #[serde(flatten)]
     pub work: TaskWork,
@@ -91,7 +92,7 @@ pub struct DeployInput {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub promotion: Option<PromotionId>,
     /// The component's address
-    pub component: String,
+    pub component: Address,
     /// The SHA-256 of the archive; nothing else is unpacked
     pub digest: Digest,
     /// Where the archive is
@@ -117,7 +118,7 @@ pub struct ArtifactSource {
 
 /// How a component is run on a host
 ///
-/// The process gets `PORT`, `WEIR_TARGET`, `WEIR_COMPONENT`, `WEIR_RELEASE` and `WEIR_DIGEST` besides `env`,
+/// The process gets `PORT`, `WEIR_TARGET`, `WEIR_COMPONENT`, `WEIR_RELEASE` and `WEIR_DIGEST` besides its own,
 /// and of the agent's own environment only `PATH`, `HOME`, `LANG` and `TMPDIR`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -127,6 +128,9 @@ pub struct RunSpec {
     /// Its environment
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub env: BTreeMap<String, String>,
+    /// Secrets in its environment, resolved
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secret_env: BTreeMap<String, Secret>,
     /// When it counts as started
     #[serde(default)]
     pub health: HealthSpec,
