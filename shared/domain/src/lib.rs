@@ -4,9 +4,11 @@
 //! needs of the world comes in as an argument; what it decides goes out as a value.
 
 pub mod actor;
+pub mod audit;
 pub mod canonical;
 pub mod definition;
 pub mod engine;
+pub mod evidence;
 pub mod failure;
 #[cfg(test)]
 mod golden;

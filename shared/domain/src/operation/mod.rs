@@ -1,0 +1,12 @@
+//! Operations: executions of plans
+
+pub mod kind;
+pub mod status;
+pub mod view;
+
+pub use kind::OperationType;
+pub use status::{OperationCommand, OperationStatus, Shown, shown_status};
+pub use view::{
+    DeploymentJobCommand, DeploymentJobStatus, DeploymentTaskCommand, DeploymentTaskStatus, Freshness,
+    RunOutcome, RunStatus,
+};

@@ -1,0 +1,206 @@
+//! What makes nodes a plan, apart from having no cycle
+
+use super::{EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX};
+use crate::plan::node::{Executor, Idempotency, NodeId, NodeType, PlanNode};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Longest time, in seconds, that anything of an operation may take: an execution ends after a year
+const LONGEST_S: u32 = 360 * 24 * 60 * 60;
+
+/// Why nodes are not a plan
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GraphError {
+    /// Nothing would be done
+    #[error("the plan has no nodes")]
+    Empty,
+    /// More nodes than one operation can run
+    #[error("the plan has {found} nodes; {NODES_MAX} are the most")]
+    TooManyNodes {
+        /// How many
+        found: usize,
+    },
+    /// More dependencies than one operation can follow
+    #[error("the plan has {found} dependencies; {EDGES_MAX} are the most")]
+    TooManyEdges {
+        /// How many
+        found: usize,
+    },
+    /// Two nodes have one name
+    #[error("two nodes are called `{node}`")]
+    Duplicate {
+        /// Their name
+        node: NodeId,
+    },
+    /// A node waits for itself
+    #[error("node `{node}` waits for itself")]
+    SelfEdge {
+        /// Which
+        node: NodeId,
+    },
+    /// A node waits for one that is not there
+    #[error("node `{node}` waits for `{missing}`, which is not in the plan")]
+    Missing {
+        /// Which
+        node: NodeId,
+        /// What it waits for
+        missing: NodeId,
+    },
+    /// Nodes wait for each other; the first is also the last
+    #[error("these nodes wait for each other: {}", joined(.0))]
+    Cycle(Vec<NodeId>),
+    /// A node is larger than a job can be given
+    #[error("node `{node}` has {found} bytes; {NODE_BYTES_MAX} are the most")]
+    NodeTooLarge {
+        /// Which
+        node: NodeId,
+        /// How large it is
+        found: usize,
+    },
+    /// The nodes together are larger than a function can read
+    #[error("the plan has {found} bytes; {GRAPH_BYTES_MAX} are the most")]
+    TooLarge {
+        /// How large they are
+        found: usize,
+    },
+    /// A node does not make sense by itself
+    #[error("node `{node}` {fault}")]
+    Node {
+        /// Which
+        node: NodeId,
+        /// What is wrong
+        fault: NodeFault,
+    },
+}
+
+/// What is wrong with one node
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NodeFault {
+    /// Nobody could do it
+    #[error("has no contract, so nobody knows what to do")]
+    NoContract,
+    /// It is no gate, or it does not say what it waits for
+    #[error("is a gate exactly if it says what it waits for")]
+    GateMismatch,
+    /// Nobody of its kind could do it
+    #[error("cannot be done by who is to run it")]
+    WrongExecutor,
+    /// It would never be tried
+    #[error("has no attempts")]
+    NoAttempts,
+    /// It would be tried again although that is not safe
+    #[error("may be done only once, but has several attempts")]
+    AttemptsOfOnce,
+    /// It would end at once, or later than its operation can
+    #[error("has a time limit of nothing or of more than 360 days")]
+    TimeLimit,
+    /// A manual step that nothing looks at afterwards
+    #[error("is done by hand, and no verification follows it")]
+    Unverified,
+}
+
+fn joined(ids: &[NodeId]) -> String {
+    ids.iter().map(|id| format!("`{id}`")).collect::<Vec<_>>().join(" -> ")
+}
+
+/// Checks names, edges and each node by itself
+pub(super) fn shape(nodes: &[PlanNode]) -> Result<(), GraphError> {
+    let own = || nodes.iter().filter(|node| node.runs != Executor::Join);
+    let (found, edges) = (own().count(), own().map(|node| node.depends_on.len()).sum());
+    if found == 0 {
+        return Err(GraphError::Empty);
+    }
+    if found > NODES_MAX || nodes.len() - found > NODES_MAX {
+        return Err(GraphError::TooManyNodes { found: nodes.len() });
+    }
+    if edges > EDGES_MAX {
+        return Err(GraphError::TooManyEdges { found: edges });
+    }
+    let mut known: BTreeMap<&NodeId, &PlanNode> = BTreeMap::new();
+    for node in nodes {
+        if known.insert(&node.node_id, node).is_some() {
+            return Err(GraphError::Duplicate { node: node.node_id.clone() });
+        }
+    }
+    for node in nodes {
+        if node.depends_on.contains(&node.node_id) {
+            return Err(GraphError::SelfEdge { node: node.node_id.clone() });
+        }
+        if let Some(missing) = node.depends_on.iter().find(|id| !known.contains_key(id)) {
+            return Err(GraphError::Missing { node: node.node_id.clone(), missing: missing.clone() });
+        }
+        by_itself(node).map_err(|fault| GraphError::Node { node: node.node_id.clone(), fault })?;
+    }
+    unverified(nodes)
+}
+
+/// Checks what is true of a node whatever is around it
+fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
+    let fits = match (node.node_type, &node.runs) {
+        (NodeType::Job | NodeType::Verification, Executor::Job | Executor::Agent(_))
+        | (NodeType::Change, Executor::Job)
+        | (
+            NodeType::Gate | NodeType::Intervention | NodeType::SubOperation | NodeType::Evidence,
+            Executor::Decide,
+        )
+        | (NodeType::Join, Executor::Join) => true,
+        (_, Executor::Decide | Executor::Job | Executor::Agent(_) | Executor::Join) => false,
+    };
+    if !fits {
+        return Err(NodeFault::WrongExecutor);
+    }
+    if (node.node_type == NodeType::Gate) != node.gate.is_some() {
+        return Err(NodeFault::GateMismatch);
+    }
+    match (&node.job_contract, &node.runs) {
+        (None, Executor::Job | Executor::Agent(_)) => Err(NodeFault::NoContract),
+        (None, Executor::Decide | Executor::Join) => Ok(()),
+        (Some(contract), _) => {
+            let limit = |seconds: u32| (1..=LONGEST_S).contains(&seconds);
+            if contract.attempts == 0 {
+                Err(NodeFault::NoAttempts)
+            } else if contract.idempotency == Idempotency::Once && contract.attempts > 1 {
+                Err(NodeFault::AttemptsOfOnce)
+            } else if !limit(contract.timeout_s) || !contract.deadline_s.is_none_or(limit) {
+                Err(NodeFault::TimeLimit)
+            } else {
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Refuses a manual step that no verification follows, directly or behind joins
+fn unverified(nodes: &[PlanNode]) -> Result<(), GraphError> {
+    if nodes.iter().all(|node| node.node_type != NodeType::Intervention) {
+        return Ok(());
+    }
+    let joins: BTreeMap<&NodeId, &PlanNode> =
+        nodes.iter().filter(|node| node.runs == Executor::Join).map(|node| (&node.node_id, node)).collect();
+    let verifications = nodes.iter().filter(|node| node.node_type == NodeType::Verification);
+    let mut open: Vec<&NodeId> = verifications.flat_map(|node| &node.depends_on).collect();
+    let mut verified: BTreeSet<&NodeId> = BTreeSet::new();
+    while let Some(id) = open.pop() {
+        if verified.insert(id) {
+            open.extend(joins.get(id).into_iter().flat_map(|join| &join.depends_on));
+        }
+    }
+    let manual =
+        |node: &&PlanNode| node.node_type == NodeType::Intervention && !verified.contains(&node.node_id);
+    nodes.iter().find(manual).map_or(Ok(()), |node| {
+        Err(GraphError::Node { node: node.node_id.clone(), fault: NodeFault::Unverified })
+    })
+}
+
+/// Checks that each node, and all of them together, can be read where they are needed
+pub(super) fn sizes(nodes: &[PlanNode]) -> Result<(), GraphError> {
+    let mut total = 0;
+    for node in nodes.iter().filter(|node| node.runs != Executor::Join) {
+        // A node's JSON always can be written: its keys are texts and its numbers finite.
+        let found = serde_json::to_vec(node).map_or(usize::MAX, |bytes| bytes.len());
+        if found > NODE_BYTES_MAX {
+            return Err(GraphError::NodeTooLarge { node: node.node_id.clone(), found });
+        }
+        total += found;
+    }
+    if total > GRAPH_BYTES_MAX { Err(GraphError::TooLarge { found: total }) } else { Ok(()) }
+}

@@ -1,0 +1,14 @@
+//! Plans: the concrete graph for one intent, immutable once hashed
+
+pub mod graph;
+pub mod node;
+mod record;
+pub mod status;
+
+pub use graph::{Graph, GraphError, NodeSeed, Segment, segment_of};
+pub use node::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode};
+pub use record::{
+    BindingStatus, Customization, DefinitionContext, DeliveryContext, Plan, PlanContext, PlanSnapshot,
+    ResourceBinding, ScenarioRef, SnapshotError, Strategy,
+};
+pub use status::{NodeCommand, NodeStatus, PlanCommand, PlanStatus};
