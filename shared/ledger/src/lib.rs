@@ -3,6 +3,7 @@
 //! [`Ledger`] knows what lies where, [`audit`] how the audit chain grows, [`s3`] is the only caller of S3 and
 //! [`memory`] a fake that behaves: both pass the same contract tests. Whoever needs the clock gives it.
 
+pub mod audit;
 #[doc(hidden)]
 pub mod contract;
 mod failure;

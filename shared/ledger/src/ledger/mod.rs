@@ -13,6 +13,7 @@ pub use records::LOG_MAX;
 pub use state::{StateObject, StateWrite};
 
 use crate::{
+    audit::chain::Break,
     key::{KeyError, Keys},
     objects::{Objects, ObjectsError, Presigned, Put, PutOptions},
 };
@@ -35,6 +36,9 @@ pub enum LedgerError {
         /// Which
         key: String,
     },
+    /// The audit chain was changed from outside, or an object of it is gone: nothing is sealed until somebody looks
+    #[error(transparent)]
+    Broken(#[from] Break),
     /// Compare-and-swap was lost again and again: somebody else writes all the time
     #[error("the object `{key}` is written by others all the time")]
     Contended {

@@ -73,7 +73,7 @@ impl Ledger {
         Ok(bytes.map(|bytes| tail(&String::from_utf8_lossy(&bytes), LOG_MAX).to_owned()))
     }
 
-    pub(super) async fn bytes(&self, key: &str) -> Result<Option<Bytes>, LedgerError> {
+    pub(crate) async fn bytes(&self, key: &str) -> Result<Option<Bytes>, LedgerError> {
         Ok(self.objects.get(key).await?.map(|object| object.bytes))
     }
 }
