@@ -55,3 +55,8 @@ impl Record {
         E::deserialize(&self.doc)
     }
 }
+
+/// The table's time to live counts in seconds: rounded up, so that nothing is forgotten too early
+pub(crate) const fn whole_seconds(at: Millis) -> i64 {
+    at.0.div_euclid(1_000) + (at.0.rem_euclid(1_000) != 0) as i64
+}

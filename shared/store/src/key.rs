@@ -14,8 +14,8 @@
 //! | audit chain's head | `<workspace>#audit` | `head` |
 //! | agent's registration token | `<scope>#token#<sha256>` | `meta` |
 //!
-//! Indexes: GSI1 lists (`list` = `<scope>#<kind>#<status>`, `list_id`), GSI2 the work of a target
-//! (`queue` = `<scope>#queue#<target>`, `not_before`), GSI3 what has to be looked at (`wake_shard`, `wake`).
+//! Indexes ([`crate::schema`]): GSI1 lists (`list` = `<scope>#<kind>#<status>`, `list_id`), GSI2 the work of a
+//! target (`queue` = `<scope>#queue#<target>`, `queued`), GSI3 what has to be looked at (`wake_shard`, `wake`).
 //! The scope always comes first, so that no query without one can be written; GSI3, which only the engine
 //! reads, is the one exception.
 
@@ -23,6 +23,7 @@ use std::fmt;
 use weir_domain::{
     canonical::Digest,
     id::{AuditId, EventId, EvidenceId, OperationId},
+    operation::OperationStatus,
     scope::Scope,
 };
 
@@ -31,6 +32,9 @@ const SEGMENTS_PER_PARTITION: u32 = 8;
 
 /// Partitions of idempotency records within a scope
 const IDEMPOTENCY_SHARDS: u8 = 16;
+
+/// The sort key of what a partition is about
+const META: &str = "meta";
 
 /// One item's place in the table
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -59,15 +63,41 @@ impl NodeKey {
     }
 }
 
+/// What kind of item a key is for
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// An operation
+    Operation(Scope, OperationId),
+    /// A node run, by its ordinal
+    Node(Scope, OperationId, u32),
+    /// Everything else
+    Record,
+}
+
 impl Key {
+    /// The key that an item was read with
+    pub(crate) const fn from_parts(pk: String, sk: String) -> Self {
+        Self { pk, sk }
+    }
+
+    /// What kind of item stands here
+    pub(crate) fn place(&self) -> Place {
+        let Some((scope, operation)) = Self::parse_operation(&self.pk) else { return Place::Record };
+        match Self::parse_node(&self.sk) {
+            Some(ordinal) => Place::Node(scope, operation, ordinal),
+            None if self.sk == META => Place::Operation(scope, operation),
+            None => Place::Record,
+        }
+    }
+
     /// An entity by its kind (`release`, `plan`, …) and id
     pub fn entity(scope: &Scope, kind: &str, id: impl fmt::Display) -> Self {
-        Self { pk: format!("{scope}#{kind}#{id}"), sk: "meta".to_owned() }
+        Self { pk: format!("{scope}#{kind}#{id}"), sk: META.to_owned() }
     }
 
     /// An operation
     pub fn operation(scope: &Scope, operation: OperationId) -> Self {
-        Self { pk: Self::operation_partition(scope, operation), sk: "meta".to_owned() }
+        Self { pk: Self::operation_partition(scope, operation), sk: META.to_owned() }
     }
 
     /// One event of an operation's timeline
@@ -108,7 +138,7 @@ impl Key {
 
     /// A one-time token, by its hash
     pub fn token(scope: &Scope, hash: &Digest) -> Self {
-        Self { pk: format!("{scope}#token#{}", hash.hex()), sk: "meta".to_owned() }
+        Self { pk: format!("{scope}#token#{}", hash.hex()), sk: META.to_owned() }
     }
 
     /// One node run
@@ -142,6 +172,11 @@ impl Key {
     /// The list (GSI1) of a kind in one status
     pub fn list(scope: &Scope, kind: &str, status: &str) -> String {
         format!("{scope}#{kind}#{status}")
+    }
+
+    /// The list (GSI1) of the operations in one status
+    pub fn operation_list(scope: &Scope, status: OperationStatus) -> String {
+        Self::list(scope, "op", status.as_str())
     }
 
     /// The work (GSI2) of one target
@@ -178,9 +213,15 @@ impl Key {
     }
 }
 
-/// The shard of the wake index that an item belongs to, `0..WAKE_SHARDS`
+/// The partition of the wake index that an item belongs to: one of `WAKE_SHARDS`
 pub fn wake_shard(operation: OperationId, ordinal: u32) -> String {
     use weir_domain::{engine::WAKE_SHARDS, id::Id as _};
     let mixed = operation.body().0 ^ u128::from(ordinal).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    format!("wake#{}", mixed % u128::from(WAKE_SHARDS))
+    let shard = mixed % u128::from(WAKE_SHARDS);
+    wake_partition(u8::try_from(shard).unwrap_or_default())
+}
+
+/// The wake index's partition of one shard
+pub(crate) fn wake_partition(shard: u8) -> String {
+    format!("wake#{shard}")
 }

@@ -3,13 +3,18 @@
 //! [`Key`] is the only place that builds or splits a key, [`dynamo`] the only caller of DynamoDB, and
 //! [`memory`] a fake that behaves: both carry out the same [`Write`]s and pass the same contract tests.
 
+mod change;
 pub mod dynamo;
 mod entity;
 mod key;
+pub mod limits;
 pub mod memory;
+pub mod schema;
+pub mod stream;
 mod table;
 mod write;
 
+pub use change::{Change, Image};
 pub use entity::{Entity, Record};
 pub use key::{Key, NodeKey, wake_shard};
 pub use table::{Applied, Due, Page, Query, StoreError, Table, TransactError};

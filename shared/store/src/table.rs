@@ -2,9 +2,11 @@
 
 use crate::{Entity, Key, NodeKey, Record, Write};
 use async_trait::async_trait;
+use strum::VariantArray as _;
 use weir_domain::{
     engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
+    operation::OperationStatus,
     scope::Scope,
     time::Millis,
 };
@@ -72,6 +74,14 @@ pub enum Query {
     },
 }
 
+impl Query {
+    /// The operations of these statuses; of all if none is given
+    pub fn operations(scope: &Scope, statuses: &[OperationStatus]) -> Self {
+        let statuses = if statuses.is_empty() { OperationStatus::VARIANTS } else { statuses };
+        Self::Lists(statuses.iter().map(|status| Key::operation_list(scope, *status)).collect())
+    }
+}
+
 /// One page of a list
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -105,10 +115,19 @@ pub trait Table: Send + Sync {
     async fn node_update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, StoreError>;
 
     /// Every node run of one segment, by ordinal
-    async fn nodes(&self, scope: &Scope, operation: OperationId, segment: u32) -> Result<Vec<NodeRun>, StoreError>;
+    async fn nodes(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+    ) -> Result<Vec<NodeRun>, StoreError>;
 
     /// One operation
-    async fn operation_get(&self, scope: &Scope, operation: OperationId) -> Result<Option<Operation>, StoreError>;
+    async fn operation_get(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+    ) -> Result<Option<Operation>, StoreError>;
 
     /// One conditional update of an operation, with the image after it, or the image that refused it
     async fn operation_update(
@@ -122,7 +141,7 @@ pub trait Table: Send + Sync {
     async fn operations(
         &self,
         scope: &Scope,
-        statuses: &[weir_domain::operation::OperationStatus],
+        statuses: &[OperationStatus],
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Operation>, Option<String>), StoreError>;
@@ -131,7 +150,13 @@ pub trait Table: Send + Sync {
     async fn due(&self, shard: u8, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError>;
 
     /// The nodes that wait for an agent of `target` and may start at `now`
-    async fn queued(&self, scope: &Scope, target: &str, now: Millis, limit: usize) -> Result<Vec<NodeKey>, StoreError>;
+    async fn queued(
+        &self,
+        scope: &Scope,
+        target: &str,
+        now: Millis,
+        limit: usize,
+    ) -> Result<Vec<NodeKey>, StoreError>;
 }
 
 impl dyn Table {

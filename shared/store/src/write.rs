@@ -61,3 +61,18 @@ pub enum Write {
         update: NodeUpdate,
     },
 }
+
+impl Write {
+    /// The item that it touches
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Create(record) | Self::Replace { record, .. } | Self::Upsert(record) => record.key.clone(),
+            Self::Delete { key, .. } | Self::Check { key, .. } => key.clone(),
+            Self::CreateOperation(operation) => {
+                Key::operation(&operation.info.scope, operation.info.operation_id)
+            }
+            Self::Operation { scope, operation, .. } => Key::operation(scope, *operation),
+            Self::CreateNode { key, .. } | Self::Node { key, .. } => Key::node(key),
+        }
+    }
+}
