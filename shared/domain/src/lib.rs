@@ -10,11 +10,12 @@ pub mod definition;
 pub mod engine;
 pub mod evidence;
 pub mod failure;
+pub mod gate;
 #[cfg(test)]
 mod golden;
-pub mod gate;
 pub mod id;
 pub mod operation;
 pub mod plan;
+pub mod planner;
 pub mod scope;
 pub mod time;

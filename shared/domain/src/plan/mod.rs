@@ -6,9 +6,11 @@ mod record;
 pub mod status;
 
 pub use graph::{Graph, GraphError, NodeSeed, Segment, segment_of};
-pub use node::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode};
+pub use node::{
+    Backoff, Executor, Idempotency, JobContract, NodeId, NodeIdError, NodeType, OnFailure, PlanNode,
+};
 pub use record::{
     BindingStatus, Customization, DefinitionContext, DeliveryContext, Plan, PlanContext, PlanSnapshot,
-    ResourceBinding, ScenarioRef, SnapshotError, Strategy,
+    ResourceBinding, ScenarioRef, SnapshotError,
 };
 pub use status::{NodeCommand, NodeStatus, PlanCommand, PlanStatus};

@@ -7,18 +7,18 @@ use std::{borrow::Cow, collections::BTreeSet, fmt, str::FromStr};
 use strum::{IntoStaticStr, VariantArray};
 
 /// Longest name of a node, in bytes
-pub const NODE_ID_MAX: usize = 160;
+pub const NODE_ID_MAX: usize = 512;
 
 /// A node's name, unique within its plan: `deploy.staging.stg-1`
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
-#[schemars(extend("pattern" = "^[a-z][a-z0-9._-]{0,159}$"))]
+#[schemars(extend("pattern" = "^[a-z][a-z0-9._-]{0,511}$"))]
 pub struct NodeId(String);
 
 /// A text that is not the name of a node
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is not the name of a node: a lower-case letter, then at most 159 lower-case letters, digits, `.`, `-` or `_`"
+    "`{0}` is not the name of a node: a lower-case letter, then at most 511 lower-case letters, digits, `.`, `-` or `_`"
 )]
 pub struct NodeIdError(pub String);
 
@@ -305,6 +305,9 @@ pub struct PlanNode {
     pub on_failure: OnFailure,
     /// Who does it
     pub runs: Executor,
+    /// The target that it is about, if it is about one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Address>,
     /// The batch of a deployment that it belongs to, from 1
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u32>,
@@ -324,6 +327,7 @@ impl PlanNode {
             depends_on: BTreeSet::new(),
             on_failure: OnFailure::default(),
             runs,
+            target: None,
             batch: None,
         }
     }

@@ -4,7 +4,7 @@ use super::{graph::Graph, node::NodeId, status::PlanStatus};
 use crate::{
     actor::Actor,
     canonical::{Digest, NotCanonical},
-    definition::address::Address,
+    definition::{address::Address, spec::Delivery},
     id::{DeploymentId, IntentId, PlanId, PromotionId, ReleaseId},
     operation::OperationType,
     time::Time,
@@ -66,32 +66,6 @@ pub struct ResourceBinding {
     pub resolution_reason: String,
 }
 
-/// In which order the targets of an environment get a release
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Strategy {
-    /// Every target at the same time
-    AllAtOnce {},
-    /// A batch after the other, each verified before the next begins
-    Rolling {
-        /// How many targets at a time
-        batch_size: u32,
-        /// How many may fail before no further batch begins
-        #[serde(default)]
-        max_failed: u32,
-    },
-}
-
-impl Strategy {
-    /// The strategy as callers know it
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::AllAtOnce {} => "all_at_once",
-            Self::Rolling { .. } => "rolling",
-        }
-    }
-}
-
 /// What a plan is about, beyond its graph
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "subject", rename_all = "snake_case")]
@@ -115,8 +89,8 @@ pub struct DeliveryContext {
     pub service: Address,
     /// Where it is brought
     pub environment: Address,
-    /// In which order
-    pub strategy: Strategy,
+    /// In which order, and what happens when it fails
+    pub delivery: Delivery,
     /// The deployment that it undoes
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_of: Option<DeploymentId>,
@@ -168,8 +142,6 @@ pub struct Plan {
     /// After this it may not be started any more: what it was made from has changed too much
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Time>,
-    /// How many times the record was written; the next write must find it unchanged
-    pub version: u64,
 }
 
 /// A plan's graph as it lies in S3, at `plans/<graph_hash>.json`

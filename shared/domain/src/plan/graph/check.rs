@@ -139,7 +139,11 @@ fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
         (NodeType::Job | NodeType::Verification, Executor::Job | Executor::Agent(_))
         | (NodeType::Change, Executor::Job)
         | (
-            NodeType::Gate | NodeType::Intervention | NodeType::SubOperation | NodeType::Evidence,
+            NodeType::Gate
+            | NodeType::Intervention
+            | NodeType::SubOperation
+            | NodeType::Evidence
+            | NodeType::Verification,
             Executor::Decide,
         )
         | (NodeType::Join, Executor::Join) => true,

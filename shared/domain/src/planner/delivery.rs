@@ -1,0 +1,279 @@
+//! The planner of deployments, promotions and rollbacks
+//!
+//! ```text
+//! freeze ─ approval ─ decision ─┬ deploy a ─ verify a ┬─ deploy c ─ …
+//!                               └ deploy b ─ verify b ┘
+//!  gates     (if asked for)        first batch            second batch
+//! ```
+
+use super::{
+    BATCH_CHECK, CAPABILITIES, EVIDENCE, PlanError,
+    fragment::{self, Place, object},
+};
+use crate::{
+    canonical::Digest,
+    definition::{
+        address::Address,
+        spec::{self, Component, Delivery, Environment, Policy, Template},
+    },
+    gate::{ApprovalRule, FreezeRule, FreezeWindow, GateSpec},
+    plan::{
+        BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
+        ResourceBinding,
+    },
+    time::{Millis, Time},
+};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A decision is made within one function call
+const DECISION_TIMEOUT_S: u32 = 60;
+
+/// One component of a release
+#[derive(Debug, Clone)]
+pub struct Deployable<'a> {
+    /// Which component
+    pub component: Address,
+    /// The bytes
+    pub digest: Digest,
+    /// What people call them
+    pub version: String,
+    /// How it is run
+    pub spec: &'a Component,
+}
+
+/// A release that is to be brought into an environment
+#[derive(Debug, Clone)]
+pub struct DeliveryRequest<'a> {
+    /// Where
+    pub environment: &'a Address,
+    /// What is said of it
+    pub environment_spec: &'a Environment,
+    /// The policies that hold there
+    pub policies: Vec<(&'a Address, &'a Policy)>,
+    /// Its targets, in the order in which they are to be deployed to
+    pub targets: Vec<Address>,
+    /// What is brought
+    pub components: Vec<Deployable<'a>>,
+    /// How one component is brought to one target
+    pub template: &'a Template,
+}
+
+/// Targets that are to get back what they had before
+#[derive(Debug, Clone)]
+pub struct RollbackRequest<'a> {
+    /// Where
+    pub delivery: &'a Delivery,
+    /// What each target gets back
+    pub targets: Vec<(Address, Deployable<'a>)>,
+    /// How one component is brought to one target
+    pub template: &'a Template,
+}
+
+/// A graph, and how what it asks for was found
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// What will run
+    pub graph: Graph,
+    /// Why each thing that it asks for will be done by whom
+    pub bindings: Vec<ResourceBinding>,
+}
+
+/// Plans a deployment or promotion: its gates, the decision's evidence, then the targets batch by batch
+pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Planned, PlanError> {
+    if request.targets.is_empty() {
+        return Err(PlanError::NoTargets(request.environment.clone()));
+    }
+    let mut nodes = gates(request)?;
+    let after = nodes.last().map(|node| BTreeSet::from([node.node_id.clone()])).unwrap_or_default();
+    let names = fragment::short_names(&request.targets);
+    let places = request.targets.iter().map(|target| {
+        let name = names.get(target).cloned().unwrap_or_default();
+        request
+            .components
+            .iter()
+            .map(move |what| (target.clone(), what, suffix(&name, what, request.components.len())))
+    });
+    let targets = places.map(Iterator::collect).collect();
+    roll(&mut nodes, targets, after, request.template, &request.environment_spec.delivery)?;
+    planned(nodes, request.template)
+}
+
+/// Plans a rollback: no gate may stand between a failed deployment and what worked before it
+pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Planned, PlanError> {
+    let targets: Vec<Address> = request.targets.iter().map(|(target, _)| target.clone()).collect();
+    let names = fragment::short_names(&targets);
+    let place = |(target, what): &'_ (Address, Deployable<'_>)| {
+        (target.clone(), suffix(names.get(target).map_or("", String::as_str), what, 1))
+    };
+    let named: Vec<_> = request.targets.iter().map(place).collect();
+    let places =
+        named.into_iter().zip(&request.targets).map(|((target, name), (_, what))| vec![(target, what, name)]);
+    // Nothing is left to roll back to, so a failure stops it; and there is no use in going slowly.
+    let delivery = Delivery {
+        strategy: spec::Strategy::AllAtOnce,
+        on_failure: spec::OnFailure::Stop,
+        ..request.delivery.clone()
+    };
+    let mut nodes = Vec::new();
+    roll(&mut nodes, places.collect(), BTreeSet::new(), request.template, &delivery)?;
+    planned(nodes, request.template)
+}
+
+type Target<'a> = Vec<(Address, &'a Deployable<'a>, String)>;
+
+/// The targets, batch by batch: a batch begins when all of the one before it has been verified
+fn roll(
+    nodes: &mut Vec<PlanNode>,
+    targets: Vec<Target<'_>>,
+    mut after: BTreeSet<NodeId>,
+    template: &Template,
+    delivery: &Delivery,
+) -> Result<(), PlanError> {
+    if targets.iter().all(Vec::is_empty) {
+        return Err(PlanError::NoComponents);
+    }
+    let on_failure = match (delivery.max_failed, delivery.on_failure) {
+        (1.., _) => OnFailure::Continue, // counted after each batch
+        (0, spec::OnFailure::Rollback) => OnFailure::Rollback,
+        (0, spec::OnFailure::Stop) => OnFailure::Fail,
+    };
+    let size = match delivery.strategy {
+        spec::Strategy::AllAtOnce => targets.len(),
+        spec::Strategy::Rolling => usize::try_from(delivery.batch_size).unwrap_or(usize::MAX),
+    };
+    for (number, batch) in (1..).zip(targets.chunks(size.max(1))) {
+        let mut last = BTreeSet::new();
+        for target in batch {
+            last.extend(lay_target(nodes, target, &after, template, on_failure, number)?);
+        }
+        if delivery.max_failed > 0 {
+            let check = batch_check(number, last, delivery)?;
+            last = BTreeSet::from([check.node_id.clone()]);
+            nodes.push(check);
+        }
+        after = last;
+    }
+    Ok(())
+}
+
+/// One target's components, one after the other; returns the nodes that the next batch waits for
+fn lay_target(
+    nodes: &mut Vec<PlanNode>,
+    target: &Target<'_>,
+    after: &BTreeSet<NodeId>,
+    template: &Template,
+    on_failure: OnFailure,
+    batch: u32,
+) -> Result<BTreeSet<NodeId>, PlanError> {
+    let mut after = after.clone();
+    for (target, what, suffix) in target {
+        let laid = fragment::lay(template, &Place { target, what, suffix }, &after, on_failure)?;
+        after = laid.last.into_iter().collect();
+        nodes.extend(laid.nodes.into_iter().map(|node| PlanNode { batch: Some(batch), ..node }));
+    }
+    Ok(after)
+}
+
+fn gates(request: &DeliveryRequest<'_>) -> Result<Vec<PlanNode>, PlanError> {
+    let mut nodes = Vec::new();
+    let mut freeze = PlanNode::new("freeze".parse()?, NodeType::Gate, "Freeze windows", Executor::Decide);
+    freeze.gate = Some(GateSpec::FreezeWindow(FreezeRule {
+        environment: request.environment.clone(),
+        windows: request.environment_spec.freeze_windows.iter().map(window).collect(),
+    }));
+    nodes.push(freeze);
+    let policies = request.policies.iter().map(|(_, policy)| *policy);
+    let rule = spec::ApprovalRule::of(request.environment_spec, policies);
+    if rule.required_approvals > 0 {
+        let mut approval = PlanNode::new("approval".parse()?, NodeType::Gate, "Approval", Executor::Decide);
+        approval.gate = Some(GateSpec::Approval(ApprovalRule {
+            required: rule.required_approvals,
+            groups: rule.eligible_groups.unwrap_or_default(),
+            require_sod: rule.require_sod,
+            policies: request.policies.iter().map(|(address, _)| (*address).clone()).collect(),
+            reasons: vec![format!("{} asks for it", request.environment)],
+            expires_after_s: rule.expires_after_s,
+        }));
+        approval.depends_on = BTreeSet::from(["freeze".parse()?]);
+        nodes.push(approval);
+    }
+    let mut decision = PlanNode::new("decision".parse()?, NodeType::Evidence, "Decision", Executor::Decide);
+    decision.job_contract = Some(decided(EVIDENCE, json!({ "packet_type": "release_decision" })));
+    decision.depends_on = nodes.last().map(|node| node.node_id.clone()).into_iter().collect();
+    nodes.push(decision);
+    Ok(nodes)
+}
+
+fn batch_check(number: u32, after: BTreeSet<NodeId>, delivery: &Delivery) -> Result<PlanNode, PlanError> {
+    let id = format!("batch-{number}").parse()?;
+    let title = format!("At most {} failed", delivery.max_failed);
+    let mut check = PlanNode::new(id, NodeType::Verification, title, Executor::Decide);
+    check.job_contract = Some(decided(BATCH_CHECK, json!({ "max_failed": delivery.max_failed })));
+    check.depends_on = after;
+    check.batch = Some(number);
+    check.on_failure = match delivery.on_failure {
+        spec::OnFailure::Rollback => OnFailure::Rollback,
+        spec::OnFailure::Stop => OnFailure::Fail,
+    };
+    Ok(check)
+}
+
+/// The contract of what is decided inside a function
+fn decided(capability: &str, inputs: serde_json::Value) -> JobContract {
+    JobContract {
+        capability: capability.to_owned(),
+        inputs: object(inputs),
+        outputs: Vec::new(),
+        timeout_s: DECISION_TIMEOUT_S,
+        attempts: 5,
+        backoff: crate::plan::Backoff::default(),
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    }
+}
+
+fn planned(nodes: Vec<PlanNode>, template: &Template) -> Result<Planned, PlanError> {
+    let graph = Graph::new(nodes)?;
+    let mut asked: BTreeMap<&str, u32> = BTreeMap::new();
+    for node in template.nodes.iter().filter_map(|node| node.capability.as_deref()) {
+        *asked.entry(node).or_default() += 1;
+    }
+    let bindings = asked.into_keys().map(|capability| ResourceBinding {
+        requirement_id: format!("requirement.{capability}"),
+        capability_key: capability.to_owned(),
+        constraints: serde_json::Map::new(),
+        binding_status: BindingStatus::Bound,
+        selected_resource_id: Some(provider(capability).to_owned()),
+        sub_operation_plan_id: None,
+        resolution_reason: format!(
+            "of {} capabilities known here, only `{}` provides it",
+            CAPABILITIES.len(),
+            provider(capability)
+        ),
+    });
+    Ok(Planned { bindings: bindings.collect(), graph })
+}
+
+fn provider(capability: &str) -> &'static str {
+    if capability == super::DEPLOY_HOST { "agent" } else { "weir" }
+}
+
+fn suffix(target: &str, what: &Deployable<'_>, components: usize) -> String {
+    match components {
+        1 => target.to_owned(),
+        _ => format!("{target}.{}", what.component.to_string().replacen("component.", "", 1)),
+    }
+}
+
+fn window(window: &spec::FreezeWindow) -> FreezeWindow {
+    let time = |time: jiff::Timestamp| Time::from(Millis::from(time));
+    FreezeWindow {
+        id: window.id.clone(),
+        start: time(window.start),
+        end: time(window.end),
+        reason: window.reason.clone(),
+        exceptions: window.exceptions.iter().map(ToString::to_string).collect(),
+    }
+}

@@ -1,0 +1,148 @@
+//! One template, laid over one place: the nodes that bring one component to one target
+
+use super::{DEPLOY_HOST, Deployable, PlanError, VERIFY_HTTP};
+use crate::{
+    definition::{
+        address::Address,
+        spec::{NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
+    },
+    plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
+};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One component on one target
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// Where
+    pub target: &'a Address,
+    /// What
+    pub what: &'a Deployable<'a>,
+    /// The ending of its nodes' names: `stg-1`, or `stg-1.web` where a release has several components
+    pub suffix: &'a str,
+}
+
+/// The nodes of one place, its first ones and its last ones
+pub(super) struct Fragment {
+    pub nodes: Vec<PlanNode>,
+    /// Nothing of the same place comes before them
+    pub first: Vec<NodeId>,
+    /// Nothing of the same place comes after them
+    pub last: Vec<NodeId>,
+}
+
+/// Lays `template` over `place`; its first nodes wait for `after`
+pub(super) fn lay(
+    template: &Template,
+    place: &Place<'_>,
+    after: &BTreeSet<NodeId>,
+    on_failure: OnFailure,
+) -> Result<Fragment, PlanError> {
+    let name = |id: &str| format!("{id}.{}", place.suffix).parse::<NodeId>();
+    let needed: BTreeSet<&str> =
+        template.nodes.iter().flat_map(|n| &n.depends_on).map(String::as_str).collect();
+    let mut fragment = Fragment { nodes: Vec::new(), first: Vec::new(), last: Vec::new() };
+    for spec in &template.nodes {
+        let id = name(&spec.id)?;
+        let mut node = plan_node(spec, id.clone(), place)?;
+        node.on_failure = match spec.on_failure {
+            NodeFailure::Continue => OnFailure::Continue,
+            NodeFailure::Fail => on_failure,
+        };
+        node.depends_on = spec.depends_on.iter().map(|need| name(need)).collect::<Result<_, _>>()?;
+        if node.depends_on.is_empty() {
+            node.depends_on.clone_from(after);
+            fragment.first.push(id.clone());
+        }
+        if !needed.contains(spec.id.as_str()) {
+            fragment.last.push(id);
+        }
+        fragment.nodes.push(node);
+    }
+    Ok(fragment)
+}
+
+fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode, PlanError> {
+    let node_type = match spec.node_type {
+        TemplateNodeType::Job => NodeType::Job,
+        TemplateNodeType::Verification => NodeType::Verification,
+        TemplateNodeType::Gate
+        | TemplateNodeType::Intervention
+        | TemplateNodeType::SubOperation
+        | TemplateNodeType::Change
+        | TemplateNodeType::Evidence => {
+            return Err(PlanError::NodeType { node: spec.id.clone(), node_type: spec.node_type.to_string() });
+        }
+    };
+    let capability = spec.capability.clone().unwrap_or_default();
+    let (runs, inputs) = match capability.as_str() {
+        DEPLOY_HOST => (Executor::Agent(place.target.clone()), deploy_inputs(place)?),
+        VERIFY_HTTP => (Executor::Job, verify_inputs(spec, place)),
+        _ => return Err(PlanError::Unbound { node: spec.id.clone(), capability }),
+    };
+    let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
+    let mut node = PlanNode::new(id, node_type, format!("{title} {}", place.suffix), runs);
+    node.requires = vec![capability.clone()];
+    node.job_contract = Some(JobContract {
+        capability,
+        inputs,
+        outputs: Vec::new(),
+        timeout_s: spec.timeout_s,
+        attempts: spec.attempts,
+        backoff: Backoff {
+            base_s: spec.backoff.initial_s,
+            factor: spec.backoff.factor,
+            max_s: spec.backoff.max_s,
+        },
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    });
+    Ok(node)
+}
+
+/// What the agent is told: everything but where the bytes are, which is signed for it when it claims
+fn deploy_inputs(place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
+    let run = place.what.spec.run.as_ref();
+    let run = run.ok_or_else(|| PlanError::NoCommand(place.what.component.clone()))?;
+    let inputs = json!({
+        "target": place.target,
+        "component": place.what.component,
+        "digest": place.what.digest,
+        "version": place.what.version,
+        "run": { "command": run.command, "env": run.env, "health": run.health },
+    });
+    Ok(object(inputs))
+}
+
+/// How the target is asked: as the component says, and where it does not, as the template says
+fn verify_inputs(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
+    let mut inputs = object(serde_json::to_value(&spec.with).unwrap_or_default());
+    let health = place.what.spec.run.as_ref().and_then(|run| run.health.as_ref());
+    if let Some(health) = health {
+        inputs.extend(object(serde_json::to_value(health).unwrap_or_default()));
+    }
+    inputs.extend(object(json!({ "target": place.target, "digest": place.what.digest })));
+    inputs
+}
+
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}
+
+/// A short name for each target, unique among them: its last name where that is enough
+pub(super) fn short_names(targets: &[Address]) -> BTreeMap<&Address, String> {
+    let last = |address: &Address| address.to_string().rsplit('.').next().unwrap_or_default().to_owned();
+    let mut count: BTreeMap<String, u32> = BTreeMap::new();
+    for target in targets {
+        *count.entry(last(target)).or_default() += 1;
+    }
+    let name = |target: &Address| {
+        let short = last(target);
+        if count.get(&short) == Some(&1) { short } else { target.to_string().replacen("target.", "", 1) }
+    };
+    targets.iter().map(|target| (target, name(target))).collect()
+}

@@ -1,0 +1,160 @@
+use super::*;
+use crate::{
+    canonical::Digest,
+    definition::spec::{Component, Environment, Policy, Template},
+    gate::GateSpec,
+    plan::{Executor, Graph, NodeType, OnFailure},
+};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+fn environment(extra: &Value) -> Environment {
+    let mut spec = json!({ "order_index": 1 });
+    spec.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    serde_json::from_value(spec).unwrap()
+}
+
+fn template() -> Template {
+    serde_json::from_value(json!({ "version": 1, "nodes": [
+        { "id": "deploy", "type": "job", "capability": "deploy.host", "for_each": "target", "attempts": 2 },
+        { "id": "verify", "type": "verification", "capability": "verify.http", "for_each": "target",
+          "with": { "path": "/", "expect_status": 200 }, "depends_on": ["deploy"] },
+    ]}))
+    .unwrap()
+}
+
+fn component() -> Component {
+    let health = json!({ "path": "/healthz" });
+    serde_json::from_value(json!({ "run": { "command": ["python3", "server.py"], "health": health } }))
+        .unwrap()
+}
+
+fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Planned, PlanError> {
+    let (environment, policy) = ("environment.e".parse().unwrap(), "policy.p".parse().unwrap());
+    let (component, template) = (component(), template());
+    plan_delivery(&DeliveryRequest {
+        environment: &environment,
+        environment_spec,
+        policies: policies.iter().map(|spec| (&policy, spec)).collect(),
+        targets: (1..=targets).map(|n| format!("target.e.t-{n:03}").parse().unwrap()).collect(),
+        components: vec![Deployable {
+            component: "component.web".parse().unwrap(),
+            digest: Digest::of_bytes(b"v1"),
+            version: "1.0.0".to_owned(),
+            spec: &component,
+        }],
+        template: &template,
+    })
+}
+
+fn ordinal(graph: &Graph, id: &str) -> u32 {
+    graph.ordinal_of(&id.parse().unwrap()).unwrap_or_else(|| panic!("no node `{id}`"))
+}
+
+#[test]
+fn a_gate_stands_before_every_deploy_and_a_verification_after_it() {
+    let production = environment(&json!({ "required_approvals": 1, "require_sod": true }));
+    let graph = plan(&production, 3, &[]).unwrap().graph;
+    for n in 1..=3 {
+        let deploy = ordinal(&graph, &format!("deploy.t-{n:03}"));
+        let upstream = graph.upstream(deploy);
+        for gate in ["freeze", "approval", "decision"] {
+            assert!(upstream.contains(&ordinal(&graph, gate)), "{gate} does not stand before t-{n}");
+        }
+        assert!(graph.downstream(deploy).contains(&ordinal(&graph, &format!("verify.t-{n:03}"))));
+    }
+}
+
+#[test]
+fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
+    let policy: Policy = serde_json::from_value(
+        json!({ "kind": "approval", "required_approvals": 2, "eligible_groups": ["release-managers"] }),
+    )
+    .unwrap();
+    assert!(
+        plan(&environment(&json!({})), 1, &[])
+            .unwrap()
+            .graph
+            .ordinal_of(&"approval".parse().unwrap())
+            .is_none()
+    );
+    let graph = plan(&environment(&json!({})), 1, &[policy]).unwrap().graph;
+    let gate = graph.node(ordinal(&graph, "approval")).unwrap().gate.clone();
+    match gate {
+        Some(GateSpec::Approval(rule)) => {
+            assert_eq!((rule.required, rule.groups), (2, vec!["release-managers".into()]))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_failure_leads_to_what_the_environment_says() {
+    for (says, expected) in [("rollback", OnFailure::Rollback), ("stop", OnFailure::Fail)] {
+        let graph = plan(&environment(&json!({ "delivery": { "on_failure": says } })), 1, &[]).unwrap().graph;
+        assert_eq!(graph.node(ordinal(&graph, "verify.t-001")).unwrap().on_failure, expected);
+    }
+    let tolerant = json!({ "delivery": { "on_failure": "rollback", "max_failed": 1 } });
+    let graph = plan(&environment(&tolerant), 2, &[]).unwrap().graph;
+    assert_eq!(graph.node(ordinal(&graph, "deploy.t-001")).unwrap().on_failure, OnFailure::Continue);
+    assert_eq!(graph.node(ordinal(&graph, "batch-2")).unwrap().on_failure, OnFailure::Rollback);
+    assert!(graph.upstream(ordinal(&graph, "deploy.t-002")).contains(&ordinal(&graph, "batch-1")));
+}
+
+#[test]
+fn what_cannot_be_planned_is_refused_with_what_is_missing() {
+    assert!(matches!(plan(&environment(&json!({})), 0, &[]), Err(PlanError::NoTargets(_))));
+    let mut odd = template();
+    odd.nodes[0].capability = Some("deploy.moon".to_owned());
+    let delivery = environment(&json!({})).delivery;
+    let (component, target) = (component(), "target.e.t-1".parse().unwrap());
+    let what = Deployable {
+        component: "component.web".parse().unwrap(),
+        digest: Digest::of_bytes(b"v1"),
+        version: "1.0.0".to_owned(),
+        spec: &component,
+    };
+    let request = RollbackRequest { delivery: &delivery, targets: vec![(target, what)], template: &odd };
+    let error = plan_rollback(&request).unwrap_err();
+    assert!(error.to_string().contains("deploy.moon"), "{error}");
+}
+
+#[test]
+fn a_definition_is_applied_group_after_group_behind_its_approval() {
+    let approval = Approval { required: 1, groups: Vec::new(), reasons: vec!["it drops a column".into()] };
+    let request = DefinitionRequest {
+        change_plan_digest: Digest::of_bytes(b"plan"),
+        groups: vec!["a".into(), "b".into()],
+        approval: Some(approval),
+    };
+    let graph = plan_definition(&request).unwrap();
+    assert!(graph.upstream(ordinal(&graph, "change.group-2")).contains(&ordinal(&graph, "change.group-1")));
+    assert!(graph.upstream(ordinal(&graph, "change.group-1")).contains(&ordinal(&graph, "approval")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+    #[test]
+    fn a_batch_begins_only_when_the_one_before_it_was_verified(targets in 1usize..40, batch_size in 1u32..12) {
+        let rolling = environment(&json!({ "delivery": { "strategy": "rolling", "batch_size": batch_size } }));
+        let graph = plan(&rolling, targets, &[]).unwrap().graph;
+        let of = |kind: NodeType| {
+            (1..).zip(graph.nodes()).filter(move |(_, node)| node.node_type == kind && node.runs != Executor::Decide)
+        };
+        for (deploy, node) in of(NodeType::Job) {
+            let upstream = graph.upstream(deploy);
+            for (verify, before) in of(NodeType::Verification) {
+                prop_assert_eq!(upstream.contains(&verify), before.batch < node.batch, "{} {}", node.node_id, before.node_id);
+            }
+        }
+        let in_batch = |n: u32| of(NodeType::Job).filter(|(_, node)| node.batch == Some(n)).count();
+        prop_assert!((1..=u32::try_from(targets).unwrap()).all(|n| in_batch(n) <= usize::try_from(batch_size).unwrap()));
+    }
+
+    #[test]
+    fn the_same_request_gives_the_same_hash(targets in 1usize..20) {
+        let spec = environment(&json!({}));
+        let hash = || plan(&spec, targets, &[]).unwrap().graph.graph_hash().unwrap();
+        prop_assert_eq!(hash(), hash());
+    }
+}
