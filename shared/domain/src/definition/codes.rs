@@ -102,9 +102,7 @@ codes! {
         "Defaults of adapters may change; production says where it runs.";
     Contradiction = "W0219", "a resource contradicts itself",
         "The message says how.";
-    ReferenceCycle = "W0220", "resources refer to each other in a circle",
-        "They could be made in no order. Take one of the references away.";
-    NobodyEligible = "W0221", "nobody could approve",
+    NobodyEligible = "W0220", "nobody could approve",
         "The policies that hold in the environment have no eligible group in common, so that a promotion would wait for ever.";
     SecretLiteral = "W0301", "a secret is written out",
         "Definitions are shared and kept for ever. Write `${NAME}` here and the value into the git-ignored `.env`; and \
@@ -120,8 +118,6 @@ codes! {
     GroupTooLarge = "W0501", "a change cannot be applied in one piece",
         "Resources that change together and refer to each other become true together, in one transaction of at most 80 \
          resources. Apply the change in two steps.";
-    StillReferenced = "W0502", "a resource that is still referred to cannot be deleted",
-        "Take the references away first, or in the same change.";
 }
 
 impl Code {

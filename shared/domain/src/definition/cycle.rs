@@ -35,6 +35,56 @@ pub fn find(needs: &[Vec<usize>]) -> Option<Vec<usize>> {
     None
 }
 
+/// For each node, one node that stands for all those that it needs and that need it, itself if there is no other
+pub fn components(needs: &[Vec<usize>]) -> Vec<usize> {
+    let mut needed_by = vec![Vec::new(); needs.len()];
+    for (node, needs) in needs.iter().enumerate() {
+        for need in needs {
+            if let Some(list) = needed_by.get_mut(*need) {
+                list.push(node);
+            }
+        }
+    }
+    let mut seen = vec![false; needs.len()];
+    let mut finished = Vec::with_capacity(needs.len());
+    for start in 0..needs.len() {
+        walk(needs, start, &mut seen, |node| finished.push(node));
+    }
+    let mut component: Vec<usize> = (0..needs.len()).collect();
+    let mut seen = vec![false; needs.len()];
+    for start in finished.into_iter().rev() {
+        walk(&needed_by, start, &mut seen, |node| {
+            if let Some(slot) = component.get_mut(node) {
+                *slot = start;
+            }
+        });
+    }
+    component
+}
+
+/// Visits what can be reached from `start` and was not seen before; each node when all it leads to was visited
+fn walk(edges: &[Vec<usize>], start: usize, seen: &mut [bool], mut finish: impl FnMut(usize)) {
+    let mut path: Vec<(usize, usize)> = Vec::new();
+    let enter = |node: usize, seen: &mut [bool], path: &mut Vec<(usize, usize)>| {
+        if seen.get(node) == Some(&false) {
+            mark(seen, node, true);
+            path.push((node, 0));
+        }
+    };
+    enter(start, seen, &mut path);
+    while let Some((node, followed)) = path.last_mut() {
+        let next = edges.get(*node).and_then(|edges| edges.get(*followed)).copied();
+        *followed += 1;
+        match next {
+            Some(next) => enter(next, seen, &mut path),
+            None => {
+                finish(*node);
+                path.pop();
+            }
+        }
+    }
+}
+
 fn mark(marks: &mut [bool], i: usize, value: bool) {
     if let Some(mark) = marks.get_mut(i) {
         *mark = value;
@@ -52,6 +102,13 @@ mod tests {
         assert_eq!(find(&[vec![0]]), Some(vec![0]));
         assert_eq!(find(&[vec![1], vec![2], vec![3], vec![1]]), Some(vec![1, 2, 3]));
         assert_eq!(find(&[vec![], vec![0, 2], vec![1]]), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn components_are_what_need_each_other() {
+        let of = components(&[vec![1], vec![2], vec![1, 3], vec![], vec![4]]);
+        assert_eq!(of[1], of[2]);
+        assert_eq!(of.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
     }
 
     #[test]

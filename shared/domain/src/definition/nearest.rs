@@ -2,9 +2,9 @@
 
 /// The candidate that differs least from `wrong`, if it is near enough to have been meant
 ///
-/// Near enough is a third of the length, at least one letter. Of several as near, the first by name.
+/// Near enough is a third of the length. Of several as near, the first by name.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (wrong.chars().count() / 3).max(1);
+    let limit = wrong.chars().count() / 3;
     let near = |candidate: &'a str| {
         let apart = candidate.len().abs_diff(wrong.len());
         // Bytes apart bound letters apart from above by the width of a letter.
@@ -54,7 +54,8 @@ mod tests {
         assert_eq!(nearest("environment.prodction", names), Some("environment.production"));
         assert_eq!(nearest("environment.stagign", names), Some("environment.staging"));
         assert_eq!(nearest("nothing.like.it", names), None);
-        assert_eq!(nearest("ab", ["ba", "xy"]), Some("ba"));
-        assert_eq!(nearest("", ["a"]), Some("a"));
+        assert_eq!(nearest("abc", ["bac", "xyz"]), Some("bac"));
+        assert_eq!(nearest("a", ["b"]), None);
+        assert_eq!(nearest("", ["a"]), None);
     }
 }

@@ -75,7 +75,7 @@ pub struct Run {
 #[serde(deny_unknown_fields)]
 pub struct Health {
     /// The path that is asked for, under the target's address
-    #[schemars(regex(pattern = "^/"))]
+    #[schemars(extend("pattern" = super::PATH_PATTERN))]
     pub path: String,
     /// The answer that is expected
     #[serde(default = "ok")]

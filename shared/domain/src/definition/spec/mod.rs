@@ -48,7 +48,8 @@ pub use policy::{ApprovalRule, Policy, PolicyKind};
 pub use provider::Provider;
 pub use query::Query;
 pub use refs::{
-    KINDS_KEYWORD, Kinds, Principal, PrincipalError, Ref, RefOf, SECRET_KEYWORD, SecretRef, SecretRefError,
+    KINDS_KEYWORD, Kinds, NAME_PATTERN, PATH_PATTERN, PRINCIPAL_PATTERN, Principal, PrincipalError, Ref,
+    RefOf, SECRET_KEYWORD, SecretRef, SecretRefError,
 };
 pub use scenario::{Risk, RiskMetadata, Scenario, ScenarioSource};
 pub use schema::{Field, FieldType, ObjectType, Schema};

@@ -11,6 +11,13 @@ pub const KINDS_KEYWORD: &str = "x-weir-kinds";
 /// The schema keyword of a field that holds the name of a secret
 pub const SECRET_KEYWORD: &str = "x-weir-secret";
 
+/// The pattern of a path, as schemas say it
+pub const PATH_PATTERN: &str = "^/";
+/// The pattern of a single name
+pub const NAME_PATTERN: &str = "^[a-z][a-z0-9_-]{0,62}$";
+/// The pattern of a principal
+pub const PRINCIPAL_PATTERN: &str = "^(user|group):.+$";
+
 /// A reference to a resource of the kind of `S`
 ///
 /// In files the bare name will do (`staging`); in a normalised spec it is always the typed address.
@@ -250,6 +257,6 @@ impl JsonSchema for Principal {
         "Principal".into()
     }
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^(user|group):.+$" })
+        json_schema!({ "type": "string", "pattern": PRINCIPAL_PATTERN })
     }
 }

@@ -50,7 +50,7 @@ pub struct InputSpec {
 #[serde(deny_unknown_fields)]
 pub struct NodeSpec {
     /// Its name, unique in the template
-    #[schemars(regex(pattern = "^[a-z][a-z0-9_-]{0,62}$"))]
+    #[schemars(extend("pattern" = super::NAME_PATTERN))]
     pub id: String,
     /// What kind of step it is
     #[serde(rename = "type")]

@@ -1,0 +1,203 @@
+//! Mistakes, and what is said of them
+
+use super::*;
+use crate::definition::{codes::Code, diagnostic::Diagnostic, document::MAX_RESOURCES, state::State};
+use std::{collections::BTreeSet, fmt::Write as _};
+
+fn rendered(diagnostics: &[Diagnostic]) -> String {
+    let mut text = String::new();
+    for it in diagnostics {
+        let place = &it.place;
+        writeln!(
+            text,
+            "{} {}:{}:{}+{} {}",
+            it.code, place.file, place.line, place.column, place.length, it.message
+        )
+        .unwrap();
+        for (word, value) in [("label", &it.label), ("help", &it.help), ("note", &it.note)] {
+            if let Some(value) = value {
+                writeln!(text, "    {word}: {value}").unwrap();
+            }
+        }
+    }
+    text
+}
+
+const MISTAKES: &[(&str, &str)] = &[
+    (
+        "a typo in a reference",
+        "component: {web: {}}\nenvironment: {production: {order_index: 1}}\nservice:\n  checkout:\n    repo: r\n    components: [web]\n    environments:\n    - environment.prodction\n",
+    ),
+    ("a bare name that is not there", "graph: {knowledge: {}}\nquery: {q: {graph: knowlege, text: t}}\n"),
+    ("a typo in a field", "environment:\n  staging:\n    order_index: 1\n    required_aprovals: 2\n"),
+    ("a typo in a kind", "enviroment: {staging: {order_index: 1}}\n"),
+    ("a missing field", "environment:\n  staging:\n    display_name: Staging\n"),
+    (
+        "wrong types",
+        "environment:\n  staging:\n    order_index: one\n    production: 1\n    display_name: 7\n    policy_refs: x\n    delivery: []\n",
+    ),
+    ("out of range", "environment: {staging: {order_index: 0, required_approvals: 21}}\n"),
+    (
+        "not one of",
+        "environment: {staging: {order_index: 1, delivery: {strategy: roling, on_failure: explode}}}\n",
+    ),
+    (
+        "keys twice",
+        "environment:\n  staging: {order_index: 1}\n  staging: {order_index: 2, order_index: 3}\n",
+    ),
+    ("production says where", "environment:\n  production: {order_index: 1, production: true}\n"),
+    ("an alias", "graph: &all\n  knowledge: {}\nquery: *all\n"),
+    ("not yaml", "graph: [1, 2\n"),
+    ("two documents", "graph: {}\n---\ngraph: {}\n"),
+    ("not a mapping", "graph: [knowledge]\nquery: {q: 7}\n"),
+    (
+        "a bad name",
+        "graph: {Knowledge: {}}\ntenant: {a_b: {external_id: 3f6c1a52-8b0e-4d57-9a4c-2e1b7d90c6f4}}\n",
+    ),
+    (
+        "a secret written out",
+        "integration: {slack: {type_id: slack, credential_ref: hunter2}}\nprovider: {p: {provider_type: x, config: {api_key: hunter2, ok: \"${KEY}\", nested: {db_password: hunter2}}}}\n",
+    ),
+    (
+        "a secret where none is read",
+        "component: {web: {display_name: \"${NAME}\", run: {command: [\"AKIAABCDEFGHIJKLMNOP\"], env: {API_TOKEN: hunter2}}}}\n",
+    ),
+    (
+        "a wrong kind",
+        "graph: {g: {}}\nenvironment: {e: {order_index: 1}}\ntarget: {e.t: {environment: graph.g, target_type: host}}\n",
+    ),
+    (
+        "an ambiguous name",
+        "provider: {github: {provider_type: github}}\nplugin: {p: {plugin_id: p, version: 1.0.0, vendor: v, entrypoint: e}}\nplugin_instance: {github: {plugin: p}}\nbinding: {b: {capability: c, provider: github}}\n",
+    ),
+    (
+        "a bare name that could be an address",
+        "environment: {graph.g: {order_index: 1}}\ngraph: {g: {}}\ntarget: {t: {environment: graph.g, target_type: host}}\n",
+    ),
+    (
+        "a cycle of nodes",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, depends_on: [c]}\n    - {id: b, type: job, depends_on: [a]}\n    - {id: c, type: job, depends_on: [b]}\n",
+    ),
+    (
+        "nodes that are not there",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: deploy, type: job, depends_on: [depoy]}\n    - {id: deploy, type: intervention}\n    outputs: {x: gone.y}\n    editable_points: [deplo.with]\n",
+    ),
+    (
+        "tenants that are not clear",
+        "tenant:\n  a: {external_id: 3f6c1a52-8b0e-4d57-9a4c-2e1b7d90c6f4}\n  b: {external_id: 3f6c1a52-8b0e-1d57-9a4c-2e1b7d90c6f4}\ncomponent: {web: {}, api: {tenant: b}, old: {tenant: c}}\nservice: {s: {tenant: a, repo: r, components: [api], environments: []}}\ngraph: {g: {tenant: a}}\n",
+    ),
+    (
+        "windows",
+        "environment:\n  e:\n    order_index: 1\n    freeze_windows:\n    - {id: x, start: 2026-12-20T00:00:00Z, end: 2026-12-19T00:00:00Z, reason: r, exceptions: [bob]}\n    - {id: y, start: 2026-12-20, end: 2026-12-21T00:00:00Z, reason: r}\n",
+    ),
+    (
+        "windows, once each is readable",
+        "environment:\n  e:\n    order_index: 1\n    freeze_windows:\n    - {id: x, start: 2026-12-20T00:00:00Z, end: 2026-12-19T00:00:00Z, reason: r}\n    - {id: x, start: 2026-12-20T00:00:00Z, end: 2026-12-21T00:00:00Z, reason: r}\n",
+    ),
+    (
+        "nobody could approve",
+        "environment: {e: {order_index: 1, policy_refs: [a, b]}}\npolicy:\n  a: {kind: approval, required_approvals: 1, eligible_groups: [x]}\n  b: {kind: approval, required_approvals: 1, eligible_groups: [y]}\n",
+    ),
+    (
+        "a group with a prefix",
+        "policy:\n  a: {kind: approval, required_approvals: 1, eligible_groups: [\"group:x\"]}\n",
+    ),
+    (
+        "too deep",
+        "provider: {p: {provider_type: x, config: {a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}}\n",
+    ),
+    ("a number too large", "provider: {p: {provider_type: x, config: {a: 9007199254740993}}}\n"),
+];
+
+#[test]
+fn each_mistake_is_told_like_this() {
+    let mut text = String::new();
+    for (name, mistake) in MISTAKES {
+        let Reading { definition, diagnostics } = reading(mistake);
+        assert!(definition.is_none(), "{name} is let through");
+        let told = rendered(&diagnostics);
+        assert!(!told.contains("hunter2") && !told.contains("AKIA"), "{name} tells a secret: {told}");
+        writeln!(text, "# {name}\n{told}").unwrap();
+    }
+    crate::golden::check("definition_mistakes.txt", &text);
+}
+
+#[test]
+fn files_are_told_like_this() {
+    let mut text = String::new();
+    for (name, files) in [
+        ("no root", vec![("a.yaml", "")]),
+        ("empty root", vec![("weir.yaml", "")]),
+        ("bad header", vec![("weir.yaml", "version: 2\nworkspace: Harbor\nfiles: [7, ../x.yaml]\n")]),
+        ("no header", vec![("weir.yaml", "graph: {g: {}}\n")]),
+        (
+            "missing file",
+            vec![
+                ("weir.yaml", "version: 1\nworkspace: harbor\nfiles: [servces.yaml, a/*.yaml]\n"),
+                ("services.yaml", ""),
+            ],
+        ),
+        (
+            "twice in two files",
+            vec![
+                ("weir.yaml", "version: 1\nworkspace: harbor\nfiles: [a.yaml]\ngraph: {g: {}}\n"),
+                ("a.yaml", "# again\ngraph:\n  g: {}\n"),
+            ],
+        ),
+        (
+            "header elsewhere",
+            vec![("weir.yaml", "version: 1\nworkspace: harbor\nfiles: a.yaml\n"), ("a.yaml", "version: 1\n")],
+        ),
+        ("paths", vec![("weir.yaml", ""), ("/etc/passwd", ""), ("a/../b", "")]),
+    ] {
+        let Reading { definition, diagnostics } = read(&bundle(&files), None).unwrap();
+        assert!(definition.is_none(), "{name} is let through");
+        writeln!(text, "# {name}\n{}", rendered(&diagnostics)).unwrap();
+    }
+    crate::golden::check("definition_files.txt", &text);
+}
+
+#[test]
+fn every_code_can_be_met() {
+    let mut met: BTreeSet<Code> =
+        MISTAKES.iter().flat_map(|(_, text)| reading(text).diagnostics).map(|it| it.code).collect();
+    // Those of whole files and large definitions are met in the tests around this one.
+    met.extend([
+        Code::RootMissing,
+        Code::RootInvalid,
+        Code::FileMissing,
+        Code::PathUnsafe,
+        Code::DuplicateAddress,
+    ]);
+    met.extend([Code::BeingRemoved, Code::TooMany, Code::TooLarge, Code::GroupTooLarge]);
+    assert_eq!(Code::all().filter(|code| !met.contains(code)).collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn what_is_being_removed_is_told_from_what_never_was() {
+    let before = definition("graph: {g: {}}\nquery: {q: {graph: g, text: t}}\n");
+    let state = applied(None, &plan(&before, None, None), &before);
+    let after = bundle(&[("weir.yaml", "version: 1\nworkspace: harbor\nquery: {q: {graph: g, text: t}}\n")]);
+    let codes = |state: Option<&State>| {
+        read(&after, state).unwrap().diagnostics.iter().map(|it| it.code).collect::<Vec<_>>()
+    };
+    assert_eq!(codes(state.as_ref()), [Code::BeingRemoved]);
+    assert_eq!(codes(None), [Code::MissingReference]);
+}
+
+#[test]
+fn what_is_too_much_is_refused() {
+    let large = format!("query: {{q: {{graph: g, text: {}}}}}\ngraph: {{g: {{}}}}\n", "x".repeat(300 << 10));
+    assert_eq!(reading(&large).diagnostics[0].code, Code::TooLarge);
+    let nodes: String = (0..1_001).map(|i| format!("    - {{id: n{i}, type: job}}\n")).collect();
+    assert_eq!(
+        reading(&format!("template:\n  t:\n    version: 1\n    nodes:\n{nodes}")).diagnostics[0].code,
+        Code::TooMany
+    );
+    let many: String = (0..=MAX_RESOURCES).map(|i| format!("  g{i}:\n")).collect();
+    assert_eq!(reading(&format!("graph:\n{many}")).diagnostics[0].code, Code::TooMany);
+    let wrong: String = (0..2_000).map(|i| format!("  g{i}: {{x: 1}}\n")).collect();
+    let Reading { diagnostics, .. } = reading(&format!("graph:\n{wrong}"));
+    assert_eq!(diagnostics.len(), 1_000);
+    assert_eq!(diagnostics.last().unwrap().note.as_deref(), Some("1000 more are not shown"));
+}
