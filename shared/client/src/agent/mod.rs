@@ -1,4 +1,51 @@
 //! The agent: serves one target on the machine that it runs on
+//!
+//! It registers once, says that it is there, claims tasks, does them one at a time and reports. The
+//! service that it starts outlives it: the next agent in the same folder adopts it. Killed at any
+//! moment it leaves a folder that the next start understands ([`site`]).
 
-pub mod files;
-pub mod unpack;
+mod deploy;
+mod download;
+mod files;
+mod held;
+mod identity;
+mod log;
+pub mod options;
+mod ready;
+mod run;
+mod service;
+mod site;
+mod unpack;
+
+pub use run::AgentError;
+
+use crate::api::Client;
+use options::Options;
+use run::Agent;
+use site::Site;
+use tokio::sync::watch;
+
+/// Runs an agent until `stop` says so, or until it cannot go on
+pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+    files::make_folder(&options.dir)?;
+    let _lock = files::lock_folder(&options.dir)?.ok_or(AgentError::Locked)?;
+    let site = Site::open(&options.dir, options.target.clone(), options.port, options.limits())?;
+    let client = Client::new(&options.server)?;
+    let identity = identity::identify(&client, &site, &options.introduction()).await?;
+    let client = client.with_bearer(identity.credential.clone());
+    tracing::info!(agent.id = %identity.agent, "agent {} serves {}", identity.agent, site.target);
+    let agent = Agent {
+        client,
+        identity,
+        settings: options.deploy_settings(),
+        heartbeat: options.heartbeat,
+        poll: options.poll,
+        held: held::Held::default(),
+        site,
+    };
+    let ended = agent.work(stop).await;
+    if options.stop_service_on_exit && service::stop(&agent.site, agent.settings.stop_grace).await? {
+        tracing::info!("the service was stopped");
+    }
+    ended
+}

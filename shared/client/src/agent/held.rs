@@ -1,0 +1,183 @@
+//! The attempt that the agent holds, and for how long, by its own clock
+//!
+//! The lease is measured from the moment the request that brought it was *sent*, and given up a margin
+//! before it ends: by then nobody else has been given the task. The clock is `Instant`, which does not
+//! run while the machine sleeps; a report from after that is refused by its attempt.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+use tokio::sync::{Notify, watch};
+use weir_edge::wire::{
+    agent::{HeartbeatAck, TaskAttempt},
+    task::Task,
+};
+
+/// Why work on a task ends before it is done
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The control plane wants it no more, or has given it to another attempt
+    #[error("the control plane cancelled the task")]
+    Cancelled,
+    /// The lease is about to pass and could not be renewed
+    #[error("the lease could not be renewed in time")]
+    LeaseLost,
+}
+
+/// The attempt that is worked on, shared by the heartbeat and the work
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    attempt: Arc<Mutex<Option<Attempt>>>,
+    /// Told of every attempt that is taken: its lease may be shorter than the pause under way
+    taken: Arc<Notify>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    id: TaskAttempt,
+    /// When work must have stopped
+    give_up: watch::Sender<Instant>,
+    lease: Duration,
+    cancelled: watch::Sender<bool>,
+}
+
+/// The work's side: says when to stop
+#[derive(Debug)]
+pub struct Watch {
+    give_up: watch::Receiver<Instant>,
+    cancelled: watch::Receiver<bool>,
+}
+
+/// When to give up a lease of `remaining` that was asked for at `sent`
+fn give_up_at(sent: Instant, remaining: Duration) -> Instant {
+    // A fifth is time enough for the call that is under way when it passes.
+    sent + remaining.mul_f64(0.8)
+}
+
+impl Held {
+    /// Takes `task`, which a claim sent at `sent` has brought
+    pub fn take(&self, task: &Task, sent: Instant) -> Watch {
+        let lease = Duration::from_millis(task.lease_remaining_ms);
+        let (give_up, give_up_seen) = watch::channel(give_up_at(sent, lease));
+        let (cancelled, cancelled_seen) = watch::channel(false);
+        let id = TaskAttempt { task: task.task, attempt: task.attempt };
+        *self.lock() = Some(Attempt { id, give_up, lease, cancelled });
+        self.taken.notify_one();
+        Watch { give_up: give_up_seen, cancelled: cancelled_seen }
+    }
+
+    /// Lets go of whatever is held
+    pub fn release(&self) {
+        *self.lock() = None;
+    }
+
+    /// What the next heartbeat is to renew
+    pub fn attempts(&self) -> Vec<TaskAttempt> {
+        self.lock().iter().map(|held| held.id).collect()
+    }
+
+    /// Ends when an attempt is taken
+    pub async fn taken(&self) {
+        self.taken.notified().await;
+    }
+
+    /// How soon the next heartbeat is due at the latest: thrice within a lease
+    pub fn renew_within(&self) -> Option<Duration> {
+        self.lock().as_ref().map(|held| held.lease / 3)
+    }
+
+    /// Takes in the answer to a heartbeat that was sent at `sent`
+    pub fn renewed(&self, ack: &HeartbeatAck, sent: Instant) {
+        let mut held = self.lock();
+        let Some(held) = held.as_mut() else { return };
+        if ack.cancel.contains(&held.id) {
+            held.cancelled.send_replace(true);
+        }
+        let same = |task, attempt| held.id == TaskAttempt { task, attempt };
+        if let Some(lease) = ack.leases.iter().find(|lease| same(lease.task, lease.attempt)) {
+            held.lease = Duration::from_millis(lease.lease_remaining_ms);
+            let until = give_up_at(sent, held.lease);
+            // Answers may overtake each other; a lease only ever grows.
+            held.give_up.send_if_modified(|give_up| {
+                let later = until > *give_up;
+                *give_up = until.max(*give_up);
+                later
+            });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
+        // Nothing that holds the lock can panic half-way through a change.
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Watch {
+    /// Ends when the work has to
+    pub async fn stopped(&mut self) -> Stop {
+        loop {
+            if *self.cancelled.borrow_and_update() {
+                return Stop::Cancelled;
+            }
+            let give_up = *self.give_up.borrow_and_update();
+            if give_up <= Instant::now() {
+                return Stop::LeaseLost;
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(give_up.into()) => {}
+                changed = self.cancelled.changed() => if changed.is_err() { return Stop::Cancelled },
+                changed = self.give_up.changed() => if changed.is_err() { return Stop::Cancelled },
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use weir_edge::wire::agent::Lease;
+
+    fn task(lease_ms: u64) -> Task {
+        serde_json::from_value(json!({
+            "task": "op_01ARZ3NDEKTSV4RRFFQ69G5FAV.2", "attempt": 3, "target": "target.a.b",
+            "lease_until": "2026-01-01T00:00:30Z", "lease_remaining_ms": lease_ms,
+            "deadline": "2026-01-01T00:10:00Z", "deadline_remaining_ms": 600_000,
+            "kind": "deploy.host",
+            "input": {
+                "release": "rel_01ARZ3NDEKTSV4RRFFQ69G5FAV", "component": "component.web",
+                "digest": weir_domain::canonical::Digest::of_bytes(b""), "artifact": {"url": "http://x/", "size": 3},
+                "run": {"command": ["true"]}, "sticker": {},
+            },
+        }))
+        .unwrap()
+    }
+
+    fn ack(attempt: u32, lease_ms: u64, cancel: bool) -> HeartbeatAck {
+        let task = task(0).task;
+        let lease = Lease { task, attempt, lease_until: crate::clock::now(), lease_remaining_ms: lease_ms };
+        let cancel = if cancel { vec![TaskAttempt { task, attempt }] } else { vec![] };
+        HeartbeatAck { cancel, leases: vec![lease] }
+    }
+
+    #[tokio::test]
+    async fn a_lease_that_is_not_renewed_is_given_up_and_one_that_is_not_ours_renews_nothing() {
+        let held = Held::default();
+        let sent = Instant::now() - Duration::from_millis(900);
+        let mut watch = held.take(&task(1_000), sent);
+        held.renewed(&ack(2, 60_000, true), Instant::now());
+        assert_eq!(watch.stopped().await, Stop::LeaseLost);
+    }
+
+    #[tokio::test]
+    async fn a_renewed_lease_is_kept_until_it_is_cancelled() {
+        let held = Held::default();
+        let mut watch = held.take(&task(100), Instant::now());
+        held.renewed(&ack(3, 600_000, false), Instant::now());
+        held.renewed(&ack(3, 1, false), Instant::now());
+        assert!(tokio::time::timeout(Duration::from_millis(150), watch.stopped()).await.is_err());
+        held.renewed(&ack(3, 600_000, true), Instant::now());
+        assert_eq!(watch.stopped().await, Stop::Cancelled);
+    }
+}

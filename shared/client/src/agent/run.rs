@@ -1,0 +1,239 @@
+//! The agent's two loops: one says that it is there, the other works
+
+use crate::{
+    agent::{
+        deploy::{DeployError, DeploySettings, deploy, restart},
+        files::FileError,
+        held::{Held, Stop},
+        identity::{Identity, IdentityError},
+        log::TaskLog,
+        service,
+        site::{Site, Stage},
+    },
+    api::{ApiError, Backoff, Client, IdempotencyKey, RetryPolicy},
+    clock::now,
+};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use weir_edge::wire::{
+    agent::{AgentStatus, Heartbeat, ServiceState, StickerState, TargetState},
+    task::{CLAIM_WAIT_MAX_SECONDS, Claim, Report, ReportError, ReportStatus, Task, TaskWork},
+};
+
+/// How long a result is kept on being sent: longer than a server is usually down
+const REPORT_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// One agent at work
+#[derive(Debug)]
+pub struct Agent {
+    /// Its target
+    pub site: Site,
+    /// Who it is
+    pub identity: Identity,
+    /// The API, as itself
+    pub client: Client,
+    /// How it deploys
+    pub settings: DeploySettings,
+    /// Between two heartbeats
+    pub heartbeat: Duration,
+    /// The longest pause between two claims that brought nothing
+    pub poll: Duration,
+    /// What it holds
+    pub held: Held,
+}
+
+/// Why an agent ends by itself
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// Another process works in the folder
+    #[error("another agent works in this folder")]
+    Locked,
+    /// It cannot say who it is
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The API cannot be spoken to
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The server does not know its credential
+    #[error("the server does not accept this agent's credential: give a new token with --token-file")]
+    Unknown,
+    /// This machine's disk refused
+    #[error(transparent)]
+    Disk(#[from] FileError),
+}
+
+impl Agent {
+    /// Works until told to stop, and then finishes the task under way; or until the server disowns it
+    pub async fn work(&self, mut stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+        self.restore().await;
+        tokio::select! {
+            ended = self.beat() => Err(ended),
+            ended = self.claim_and_do(&mut stop) => ended,
+        }
+    }
+
+    /// Adopts the service that an earlier agent started, or starts what was last deployed
+    async fn restore(&self) {
+        let last = match self.site.deployment() {
+            Ok(last) => last,
+            Err(error) => return tracing::error!(%error, "what was deployed here is not known"),
+        };
+        let (running, current) = (service::running(&self.site), self.site.current());
+        let Some(last) = last.filter(|last| last.stage != Stage::Failed) else { return };
+        if running.is_some() && running == current {
+            return tracing::info!("the service runs already and is kept");
+        }
+        match restart(&self.site, &last, &self.settings, &TaskLog::default()).await {
+            Ok(()) => tracing::info!("the service was started again"),
+            Err(error) => tracing::error!(%error, "the service could not be started again"),
+        }
+    }
+
+    async fn beat(&self) -> AgentError {
+        loop {
+            let interval = self.held.renew_within().map_or(self.heartbeat, |limit| limit.min(self.heartbeat));
+            let sent = Instant::now();
+            let body = self.heartbeat_body().await;
+            match self
+                .client
+                .agent_heartbeat(self.identity.agent, &body, interval.max(Duration::from_secs(1)))
+                .await
+            {
+                Ok(ack) => self.held.renewed(&ack, sent),
+                Err(error) if error.status() == Some(401) => return AgentError::Unknown,
+                Err(error) => tracing::warn!(%error, "a heartbeat was lost"),
+            }
+            // Looked at again: a claim in between may have brought a shorter lease.
+            tokio::select! {
+                () = tokio::time::sleep(interval.saturating_sub(sent.elapsed())) => {}
+                () = self.held.taken() => {}
+            }
+        }
+    }
+
+    async fn heartbeat_body(&self) -> Heartbeat {
+        let site = self.site.clone();
+        let look = move || {
+            let (sticker_digest, sticker) = site.inspect();
+            let stage = site.deployment().ok().flatten().map(|last| last.stage);
+            let service = match (service::running(&site).is_some(), stage) {
+                (true, _) => ServiceState::Running,
+                (false, Some(Stage::Done)) => ServiceState::Stopped,
+                (false, Some(Stage::Changing | Stage::Failed) | None) => ServiceState::Absent,
+            };
+            let current_digest = site.current();
+            TargetState { target: site.target, current_digest, sticker_digest, sticker, service }
+        };
+        // Looking reads the whole release folder.
+        let targets: Vec<_> = tokio::task::spawn_blocking(look).await.into_iter().collect();
+        let is_well =
+            |t: &TargetState| t.sticker != StickerState::Drift && t.service != ServiceState::Stopped;
+        let status = if targets.iter().all(is_well) { AgentStatus::Online } else { AgentStatus::Degraded };
+        Heartbeat { status, tasks: self.held.attempts(), targets }
+    }
+
+    async fn claim_and_do(&self, stop: &mut watch::Receiver<bool>) -> Result<(), AgentError> {
+        let mut idle = Backoff::new(Duration::from_millis(200).min(self.poll), self.poll);
+        let mut trouble = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
+        let wait_seconds = Some(CLAIM_WAIT_MAX_SECONDS);
+        loop {
+            let sent = Instant::now();
+            let body = Claim { max: 1, wait_seconds };
+            let claimed = tokio::select! {
+                // A sender that is gone wants the same as one that says stop.
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                claimed = self.client.task_claim(self.identity.agent, &body) => claimed,
+            };
+            let pause = match claimed {
+                Ok(claimed) if claimed.tasks.is_empty() => idle.pause(),
+                Ok(claimed) => {
+                    for task in claimed.tasks {
+                        self.attempt(&task, sent).await;
+                        self.held.release();
+                    }
+                    idle.reset();
+                    trouble.reset();
+                    continue;
+                }
+                Err(error) if error.status() == Some(401) => return Err(AgentError::Unknown),
+                Err(error) => {
+                    tracing::warn!(%error, "nothing could be claimed");
+                    trouble.pause()
+                }
+            };
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// Does one task and reports it
+    async fn attempt(&self, task: &Task, sent: Instant) {
+        let mut watch = self.held.take(task, sent);
+        let (id, attempt) = (task.task, task.attempt);
+        tracing::info!(task.id = %id, attempt, "task {id} attempt {attempt} begins");
+        let (started_at, log) = (now(), TaskLog::default());
+        let deadline = sent + Duration::from_millis(task.deadline_remaining_ms);
+        let work = tokio::time::timeout_at(deadline.into(), self.perform(task, &log));
+        let outcome = tokio::select! {
+            // A task that is done and cancelled in one moment counts as cancelled.
+            biased;
+            stop = watch.stopped() => Err(stop),
+            done = work => Ok(done.unwrap_or(Err(DeployError::Deadline))),
+        };
+        match outcome {
+            Err(stop @ (Stop::Cancelled | Stop::LeaseLost)) => {
+                tracing::warn!(task.id = %id, attempt, "task {id} attempt {attempt} was stopped: {stop}");
+                if let Err(error) = self.site.settle() {
+                    tracing::error!(%error, "a switch that was cut off could not be settled");
+                }
+            }
+            Ok(result) => self.report(task, result, &log, started_at).await,
+        }
+    }
+
+    async fn perform(&self, task: &Task, log: &TaskLog) -> Result<(), DeployError> {
+        match &task.work {
+            TaskWork::DeployHost(input) => deploy(&self.site, task.task, input, &self.settings, log).await,
+        }
+    }
+
+    async fn report(
+        &self,
+        task: &Task,
+        result: Result<(), DeployError>,
+        log: &TaskLog,
+        started_at: jiff::Timestamp,
+    ) {
+        let error = result.err();
+        if let Some(error) = &error {
+            log.line(format!("failed: {error}"));
+        }
+        let last = self.site.deployment().ok().flatten().filter(|last| last.task == task.task);
+        let body = Report {
+            attempt: task.attempt,
+            status: if error.is_none() { ReportStatus::Succeeded } else { ReportStatus::Failed },
+            error: error.map(|error| ReportError {
+                code: error.code().to_owned(),
+                message: error.to_string(),
+                retryable: error.is_retryable(),
+            }),
+            logs: log.text(),
+            previous_digest: last.and_then(|last| last.previous_digest),
+            current_digest: self.site.current(),
+            sticker: self.site.sticker(),
+            started_at,
+            finished_at: now(),
+        };
+        let (id, attempt) = (task.task, task.attempt);
+        let client = self.client.clone().with_retry(RetryPolicy::patient(REPORT_WITHIN));
+        match client.task_report(id, &body, &IdempotencyKey::random()).await {
+            Ok(_) => tracing::info!(task.id = %id, attempt, "task {id} attempt {attempt} is reported"),
+            Err(error) => {
+                // 409: another attempt has taken over. Whatever it is, the lease brings the task back.
+                tracing::warn!(task.id = %id, attempt, %error, "the report of task {id} attempt {attempt} was dropped");
+            }
+        }
+    }
+}
