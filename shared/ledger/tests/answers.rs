@@ -1,5 +1,7 @@
 //! What a bucket on S3 makes of answers that an emulator does not give: conflicts, and answers that are lost
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails ends the test that it is called by")]
+
 use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region, retry::RetryConfig};
 use aws_smithy_http_client::{
     Builder,

@@ -2,6 +2,12 @@
 //!
 //! Start an emulator, then: `WEIR_TEST_ENDPOINT=http://127.0.0.1:4566 cargo test -p weir-ledger --test emulator`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails ends the test that it is called by"
+)]
+
 use async_trait::async_trait;
 use aws_sdk_kms::types::{KeySpec, KeyUsageType};
 use aws_sdk_s3::{

@@ -61,11 +61,11 @@ impl Ledger {
             let key = self.keys.audit(head.day, next.seq);
             let (ids, next) = match self.objects.put_new(&key, Bytes::from(bytes), options).await? {
                 Put::Created(_) => (left.iter().take(count).map(|entry| entry.id()).collect(), next),
-                Put::Existed => self
-                    .audit_read(&head)
-                    .await?
-                    .map(|found| (found.ids, found.head))
-                    .ok_or_else(|| Break { seq: next.seq, reason: BreakReason::Missing })?,
+                Put::Existed => {
+                    let missing = Break { seq: next.seq, reason: BreakReason::Missing };
+                    let found = self.audit_read(&head).await?.ok_or(missing)?;
+                    (found.ids, found.head)
+                }
             };
             let done: BTreeSet<AuditId> = ids.iter().copied().collect();
             left.retain(|entry| !done.contains(&entry.id()));

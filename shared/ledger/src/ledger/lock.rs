@@ -106,8 +106,8 @@ pub enum Unlock {
 }
 
 impl LockFile {
-    /// The file after `request`, and the lock; or who is in the way
-    fn acquire(mut self, request: &LockRequest, now: Millis) -> Result<(Self, Lock), Lock> {
+    /// The file after `request`, none if somebody is in the way
+    fn acquire(mut self, request: &LockRequest, now: Millis) -> (Option<Self>, Acquire) {
         self.holders.retain(|lock| lock.live(now));
         let lease_until = now + request.lease;
         if let Some(own) =
@@ -115,11 +115,11 @@ impl LockFile {
         {
             own.lease_until = own.lease_until.max(lease_until);
             let own = own.clone();
-            return Ok((self, own));
+            return (Some(self), Acquire::Held(own));
         }
         let shares = |lock: &&Lock| lock.mode == LockMode::Shared && request.mode == LockMode::Shared;
         if let Some(other) = self.holders.iter().find(|lock| !shares(lock)) {
-            return Err(other.clone());
+            return (None, Acquire::Busy(other.clone()));
         }
         self.fencing = self.fencing.saturating_add(1);
         let lock = Lock {
@@ -133,7 +133,7 @@ impl LockFile {
             released: None,
         };
         self.holders.push(lock.clone());
-        Ok((self, lock))
+        (Some(self), Acquire::Held(lock))
     }
 
     /// The file after `change` of the lock with this id and, if given, this fencing number; none if it is not held
@@ -155,11 +155,7 @@ impl LockFile {
 impl Ledger {
     /// Takes the lock, if nobody has it who does not share it
     pub async fn lock_acquire(&self, request: &LockRequest, now: Millis) -> Result<Acquire, LedgerError> {
-        self.lock_swap(|file| match file.acquire(request, now) {
-            Ok((file, lock)) => (Some(file), Acquire::Held(lock)),
-            Err(other) => (None, Acquire::Busy(other)),
-        })
-        .await
+        self.lock_swap(|file| file.acquire(request, now)).await
     }
 
     /// Keeps the lock for another `lease`; a lease that ran out can still be renewed while nobody took the lock
