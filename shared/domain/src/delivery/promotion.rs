@@ -1,0 +1,212 @@
+//! Promotions: a request to bring a release into an environment (requirement 004)
+
+use super::NotAllowed;
+use crate::{
+    actor::Actor,
+    definition::address::Address,
+    gate::Verdict,
+    id::{GateId, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    plan::NodeId,
+    time::Time,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// Where a promotion stands
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+    EnumString, IntoStaticStr, VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum PromotionStatus {
+    /// Requested; its gates have not been asked
+    Pending,
+    /// A gate waits for people
+    AwaitingApproval,
+    /// Every gate has allowed it
+    Approved,
+    /// Its targets are being deployed to
+    Deploying,
+    /// Every target runs it
+    Deployed,
+    /// A gate has denied it
+    Rejected,
+    /// It could not be deployed
+    Failed,
+    /// Somebody stopped it
+    Cancelled,
+    /// It could not be deployed, and the targets have what they had before
+    RolledBack,
+}
+
+/// What moves a promotion
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum PromotionCommand {
+    /// A gate has to be decided by people
+    AwaitApproval,
+    /// Every gate has allowed it
+    Approve,
+    /// The first target is being deployed to
+    Deploy,
+    /// Every target runs it
+    Complete,
+    /// A gate has denied it
+    Reject,
+    /// It could not be deployed
+    Fail,
+    /// Somebody stopped it
+    Cancel,
+    /// The targets have what they had before
+    RollBack,
+}
+
+impl PromotionStatus {
+    /// The status as callers and the table know it
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+
+    /// The status after `command`, or `None` where the command is not allowed
+    pub const fn after(self, command: PromotionCommand) -> Option<Self> {
+        use PromotionCommand as C;
+        match (self, command) {
+            (Self::Pending, C::AwaitApproval) => Some(Self::AwaitingApproval),
+            (Self::Pending | Self::AwaitingApproval, C::Approve) => Some(Self::Approved),
+            (Self::Pending | Self::AwaitingApproval, C::Reject) => Some(Self::Rejected),
+            (Self::Approved, C::Deploy) => Some(Self::Deploying),
+            (Self::Deploying | Self::Approved, C::Complete) => Some(Self::Deployed),
+            (Self::Pending | Self::AwaitingApproval | Self::Approved | Self::Deploying, C::Fail) => Some(Self::Failed),
+            (Self::Pending | Self::AwaitingApproval | Self::Approved | Self::Deploying, C::Cancel) => {
+                Some(Self::Cancelled)
+            }
+            (Self::Failed | Self::Deployed | Self::Cancelled, C::RollBack) => Some(Self::RolledBack),
+            (
+                Self::Pending
+                | Self::AwaitingApproval
+                | Self::Approved
+                | Self::Deploying
+                | Self::Deployed
+                | Self::Rejected
+                | Self::Failed
+                | Self::Cancelled
+                | Self::RolledBack,
+                _,
+            ) => None,
+        }
+    }
+
+    /// The status of requirement 001's per-environment release, of which a promotion is the record
+    pub const fn release_view(self) -> ReleaseViewStatus {
+        match self {
+            Self::Pending | Self::AwaitingApproval | Self::Approved => ReleaseViewStatus::Draft,
+            Self::Deploying => ReleaseViewStatus::Promoting,
+            Self::Deployed => ReleaseViewStatus::Active,
+            Self::Rejected | Self::Failed | Self::Cancelled | Self::RolledBack => ReleaseViewStatus::Failed,
+        }
+    }
+}
+
+/// The status of a release as requirement 001 has it
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray)]
+pub enum ReleaseViewStatus {
+    /// Not begun
+    Draft,
+    /// On its way
+    Promoting,
+    /// There
+    Active,
+    /// Not there, and not on its way
+    Failed,
+}
+
+/// What one gate of a promotion answered, on what
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateOutcome {
+    /// Which node of the plan
+    pub node_id: NodeId,
+    /// Which gate, where people had a part in it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_id: Option<GateId>,
+    /// What kind of gate
+    pub kind: String,
+    /// What it was decided on
+    pub inputs: Value,
+    /// What it answered
+    pub verdict: Verdict,
+    /// When
+    pub at: Time,
+}
+
+/// A promotion
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Promotion {
+    /// What it is called everywhere
+    pub id: PromotionId,
+    /// What is brought
+    pub release_id: ReleaseId,
+    /// Its service, as an address
+    pub service_id: Address,
+    /// Its version
+    pub version: String,
+    /// Where it has to run already, if anywhere
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_environment_id: Option<Address>,
+    /// Where it is brought
+    pub target_environment_id: Address,
+    /// Where it stands
+    pub status: PromotionStatus,
+    /// What each gate answered, in the order in which they were asked
+    pub decision_record: Vec<GateOutcome>,
+    /// The operation that carries it out
+    pub workflow_run_id: OperationId,
+    /// Its intent
+    pub intent_id: IntentId,
+    /// Its plan
+    pub plan_id: PlanId,
+    /// The operation that took it back
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_by: Option<OperationId>,
+    /// Who asked
+    pub requested_by: Actor,
+    /// When
+    pub requested_at: Time,
+}
+
+impl Promotion {
+    /// The promotion after `command`
+    pub fn after(mut self, command: PromotionCommand) -> Result<Self, NotAllowed> {
+        let status = self.status.after(command).ok_or_else(|| NotAllowed {
+            kind: "promotion",
+            id: self.id.to_string(),
+            status: self.status.as_str(),
+            command: command.into(),
+        })?;
+        self.status = status;
+        Ok(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    #[test]
+    fn transitions_are_these() {
+        crate::golden::matrix("promotion-transitions.txt", PromotionStatus::after);
+    }
+
+    #[test]
+    fn requirement_001_sees_a_promotion_as_a_release() {
+        let mut table = String::new();
+        for status in PromotionStatus::VARIANTS {
+            let view: &str = status.release_view().into();
+            writeln!(table, "{:<18} {view}", status.as_str()).unwrap();
+        }
+        crate::golden::check("promotion-release-view.txt", &table);
+    }
+}
