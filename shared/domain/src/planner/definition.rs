@@ -6,7 +6,8 @@
 use super::{APPLY_GROUP, PlanError, fragment::object};
 use crate::{
     canonical::Digest,
-    gate::{ApprovalRule, GateSpec},
+    definition::spec::ApprovalRule,
+    gate::{ApprovalGate, GateSpec},
     plan::{Backoff, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, PlanNode},
 };
 use serde_json::json;
@@ -42,14 +43,14 @@ pub fn plan_definition(request: &DefinitionRequest) -> Result<Graph, PlanError> 
     let mut nodes: Vec<PlanNode> = Vec::new();
     if let Some(approval) = &request.approval {
         let mut gate = PlanNode::new("approval".parse()?, NodeType::Gate, "Approval", Executor::Decide);
-        gate.gate = Some(GateSpec::Approval(ApprovalRule {
-            required: approval.required,
-            groups: approval.groups.clone(),
+        let rule = ApprovalRule {
+            required_approvals: approval.required,
+            eligible_groups: (!approval.groups.is_empty()).then(|| approval.groups.clone()),
             require_sod: true,
-            policies: Vec::new(),
-            reasons: approval.reasons.clone(),
             expires_after_s: None,
-        }));
+        };
+        let (policies, reasons) = (Vec::new(), approval.reasons.clone());
+        gate.gate = Some(GateSpec::Approval(ApprovalGate { rule, policies, reasons }));
         nodes.push(gate);
     }
     for (index, title) in request.groups.iter().enumerate() {

@@ -16,12 +16,11 @@ use crate::{
         address::Address,
         spec::{self, Component, Delivery, Environment, Policy, Template},
     },
-    gate::{ApprovalRule, FreezeRule, FreezeWindow, GateSpec},
+    gate::{ApprovalGate, FreezeGate, GateSpec},
     plan::{
         BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
         ResourceBinding,
     },
-    time::{Millis, Time},
 };
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -178,22 +177,19 @@ fn lay_target(
 fn gates(request: &DeliveryRequest<'_>) -> Result<Vec<PlanNode>, PlanError> {
     let mut nodes = Vec::new();
     let mut freeze = PlanNode::new("freeze".parse()?, NodeType::Gate, "Freeze windows", Executor::Decide);
-    freeze.gate = Some(GateSpec::FreezeWindow(FreezeRule {
+    freeze.gate = Some(GateSpec::FreezeWindow(FreezeGate {
         environment: request.environment.clone(),
-        windows: request.environment_spec.freeze_windows.iter().map(window).collect(),
+        windows: request.environment_spec.freeze_windows.clone(),
     }));
     nodes.push(freeze);
     let policies = request.policies.iter().map(|(_, policy)| *policy);
     let rule = spec::ApprovalRule::of(request.environment_spec, policies);
     if rule.required_approvals > 0 {
         let mut approval = PlanNode::new("approval".parse()?, NodeType::Gate, "Approval", Executor::Decide);
-        approval.gate = Some(GateSpec::Approval(ApprovalRule {
-            required: rule.required_approvals,
-            groups: rule.eligible_groups.unwrap_or_default(),
-            require_sod: rule.require_sod,
+        approval.gate = Some(GateSpec::Approval(ApprovalGate {
+            rule,
             policies: request.policies.iter().map(|(address, _)| (*address).clone()).collect(),
             reasons: vec![format!("{} asks for it", request.environment)],
-            expires_after_s: rule.expires_after_s,
         }));
         approval.depends_on = BTreeSet::from(["freeze".parse()?]);
         nodes.push(approval);
@@ -264,16 +260,5 @@ fn suffix(target: &str, what: &Deployable<'_>, components: usize) -> String {
     match components {
         1 => target.to_owned(),
         _ => format!("{target}.{}", what.component.to_string().replacen("component.", "", 1)),
-    }
-}
-
-fn window(window: &spec::FreezeWindow) -> FreezeWindow {
-    let time = |time: jiff::Timestamp| Time::from(Millis::from(time));
-    FreezeWindow {
-        id: window.id.clone(),
-        start: time(window.start),
-        end: time(window.end),
-        reason: window.reason.clone(),
-        exceptions: window.exceptions.iter().map(ToString::to_string).collect(),
     }
 }

@@ -82,6 +82,7 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
     };
     let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
     let mut node = PlanNode::new(id, node_type, format!("{title} {}", place.suffix), runs);
+    node.target = Some(place.target.clone());
     node.requires = vec![capability.clone()];
     node.job_contract = Some(JobContract {
         capability,

@@ -82,7 +82,7 @@ fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
     let gate = graph.node(ordinal(&graph, "approval")).unwrap().gate.clone();
     match gate {
         Some(GateSpec::Approval(rule)) => {
-            assert_eq!((rule.required, rule.groups), (2, vec!["release-managers".into()]))
+            assert_eq!((rule.rule.required_approvals, rule.rule.eligible_groups), (2, Some(vec!["release-managers".into()])))
         }
         other => panic!("{other:?}"),
     }
