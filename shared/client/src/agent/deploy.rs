@@ -9,7 +9,7 @@ use crate::agent::{
     files::{self, FileError},
     log::TaskLog,
     ready::{self, ReadyError},
-    service,
+    service::{self, Ended},
     site::{Deployment, Site, Stage},
     unpack::{UnpackError, unpack},
 };
@@ -126,7 +126,7 @@ pub async fn deploy(
         return Err(DeployError::NoCommand);
     }
     let previous_digest = site.previous_of(&input.digest)?;
-    if previous_digest != input.previous {
+    if input.previous.is_some() && previous_digest != input.previous {
         log.line("what is on the target is not what the control plane believed; the target is right");
     }
     obtain(site, input, settings, log).await?;
@@ -198,22 +198,33 @@ async fn obtain(
 }
 
 /// Stops what runs, starts `deployment` and waits until it is ready
-pub async fn restart(
+async fn restart(
     site: &Site,
     deployment: &Deployment,
     settings: &DeploySettings,
     log: &TaskLog,
 ) -> Result<(), DeployError> {
+    let since = Instant::now();
+    let ended = launch(site, deployment, settings, log).await?;
+    let answer = ready::wait(site.port, &deployment.run.health, ended).await?;
+    log.line(format!("{answer} after {} ms", since.elapsed().as_millis()));
+    Ok(())
+}
+
+/// Stops what runs and starts `deployment`
+pub async fn launch(
+    site: &Site,
+    deployment: &Deployment,
+    settings: &DeploySettings,
+    log: &TaskLog,
+) -> Result<Ended, DeployError> {
     if service::stop(site, settings.stop_grace).await? {
         log.line("stopped the service that ran");
     }
     ready::port_is_free(site.port).await?;
-    let since = Instant::now();
     let ended = service::start(site, deployment, &settings.passed_on)?;
     log.line(format!("started `{}` on port {}", deployment.run.command.join(" "), site.port));
-    let answer = ready::wait(site.port, &deployment.run.health, ended).await?;
-    log.line(format!("{answer} after {} ms", since.elapsed().as_millis()));
-    Ok(())
+    Ok(ended)
 }
 
 /// A path that is removed when its owner is dropped, also by a cancellation

@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{
-        deploy::{DeployError, DeploySettings, deploy, restart},
+        deploy::{DeployError, DeploySettings, deploy, launch},
         files::FileError,
         held::{Held, Stop},
         identity::{Identity, IdentityError},
@@ -65,7 +65,6 @@ pub enum AgentError {
 impl Agent {
     /// Works until told to stop, and then finishes the task under way; or until the server disowns it
     pub async fn work(&self, mut stop: watch::Receiver<bool>) -> Result<(), AgentError> {
-        self.restore().await;
         tokio::select! {
             ended = self.beat() => Err(ended),
             ended = self.claim_and_do(&mut stop) => ended,
@@ -83,8 +82,9 @@ impl Agent {
         if running.is_some() && running == current {
             return tracing::info!("the service runs already and is kept");
         }
-        match restart(&self.site, &last, &self.settings, &TaskLog::default()).await {
-            Ok(()) => tracing::info!("the service was started again"),
+        // Not waited for: it may never answer, and the task that can mend it has to be claimed.
+        match launch(&self.site, &last, &self.settings, &TaskLog::default()).await {
+            Ok(_) => tracing::info!("the service was started again"),
             Err(error) => tracing::error!(%error, "the service could not be started again"),
         }
     }
@@ -133,6 +133,7 @@ impl Agent {
     }
 
     async fn claim_and_do(&self, stop: &mut watch::Receiver<bool>) -> Result<(), AgentError> {
+        self.restore().await;
         let mut idle = Backoff::new(Duration::from_millis(200).min(self.poll), self.poll);
         let mut trouble = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
         let wait_seconds = Some(CLAIM_WAIT_MAX_SECONDS);
