@@ -1,0 +1,103 @@
+//! Other processes: which is which, and how to end one that is certainly ours
+//!
+//! A process id alone proves nothing, since the system gives ids out again. Whatever is to be ended
+//! later is started with a random mark in its arguments, and is only touched while it still shows it.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// A mark that no other process has
+pub fn new_mark() -> String {
+    let mut bytes = [0; 12];
+    // Without the system's random numbers the mark is the process id and the time is not needed: the
+    // folder's lock already keeps two of us apart.
+    if getrandom::fill(&mut bytes).is_err() {
+        bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
+    }
+    hex::encode(bytes)
+}
+
+/// Whether process `pid` is alive and shows `mark` in its arguments
+///
+/// A dead child that nobody has collected shows no arguments and counts as dead.
+pub fn shows(pid: u32, mark: &str) -> bool {
+    arguments(pid).is_some_and(|arguments| arguments.contains(mark))
+}
+
+fn arguments(pid: u32) -> Option<String> {
+    if cfg!(target_os = "linux") {
+        let bytes = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        return Some(String::from_utf8_lossy(&bytes).replace('\0', " "));
+    }
+    let ps = Command::new("ps")
+        .args(["-ww", "-o", "command=", "-p", &pid.to_string()])
+        .stderr(Stdio::null())
+        .output();
+    ps.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Ends the process and its group, kindly at first, if it still shows `mark`; true if it is gone
+pub async fn end(pid: u32, mark: &str, patience: Duration) -> bool {
+    for signal in [Signal::TERM, Signal::KILL] {
+        if !shows(pid, mark) {
+            return true;
+        }
+        send_group(pid, signal);
+        if tokio::time::timeout(patience, gone(pid, mark)).await.is_ok() {
+            return true;
+        }
+    }
+    !shows(pid, mark)
+}
+
+/// Waits until the process no longer shows `mark`
+pub async fn gone(pid: u32, mark: &str) {
+    while shows(pid, mark) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Signals the group led by `pid`
+fn send_group(pid: u32, signal: Signal) {
+    if let Some(pid) = to_pid(pid) {
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+/// Asks a process to end
+pub fn terminate(pid: u32) {
+    if let Some(pid) = to_pid(pid) {
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+fn to_pid(pid: u32) -> Option<Pid> {
+    i32::try_from(pid).ok().and_then(Pid::from_raw)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_process_with_the_mark_is_ended() {
+        let mark = new_mark();
+        let mut child = Command::new("sh")
+            .args(["-c", "read _", &mark])
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        while !shows(child.id(), &mark) {
+            tokio::task::yield_now().await;
+        }
+        assert!(end(child.id(), "another mark", Duration::from_secs(5)).await);
+        assert!(child.try_wait().unwrap().is_none(), "it was not ours to end");
+        assert!(end(child.id(), &mark, Duration::from_secs(5)).await);
+        assert!(!child.wait().unwrap().success());
+    }
+}
