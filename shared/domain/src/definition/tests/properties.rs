@@ -71,9 +71,14 @@ proptest! {
     #[test]
     fn the_same_definition_and_state_give_the_same_plan(model in any_model()) {
         let (one, two) = (defined(&model), defined(&model));
-        prop_assert_eq!(plan(&one, None, None).digest().unwrap(), plan(&two, None, None).digest().unwrap());
+        let plan = plan(&one, None, None);
+        prop_assert_eq!(plan.digest().unwrap(), super::plan(&two, None, None).digest().unwrap());
+        let kept = serde_json::from_slice::<DefinitionPlan>(&serde_json::to_vec(&plan).unwrap()).unwrap();
+        prop_assert_eq!(kept, plan, "a plan reads back as itself");
     }
+}
 
+proptest! {
     #[test]
     fn no_text_is_a_panic(text in any::<String>()) {
         reading(&text);
