@@ -11,6 +11,9 @@ use weir_edge::wire::{
 
 pub const LEASE: Duration = Duration::from_secs(20);
 
+/// What a test changes of a deployment's input
+type Change = Box<dyn FnOnce(&mut Value)>;
+
 /// Deploys `digest` and waits for the report
 pub async fn deploy(rig: &Rig, digest: &Digest, change: impl FnOnce(&mut Value)) -> Report {
     let task = rig.server.deploy(digest, change);
@@ -83,7 +86,7 @@ async fn an_archive_that_is_not_what_it_should_be_changes_nothing() {
     let outside = rig.server.upload(archive::tar_gz(&[("../../evil", "x")]));
     let absolute = rig.server.upload(archive::tar_gz(&[("/tmp/weir-agent-evil", "x")]));
     let url = format!("{}/blobs/{}", rig.server.url, other.hex());
-    let cases: [(&Digest, Box<dyn FnOnce(&mut Value)>, &str); 7] = [
+    let cases: [(&Digest, Change, &str); 7] = [
         (&absent, Box::new(move |input| input["artifact"]["url"] = json!(url)), "size_mismatch"),
         (&other, Box::new(|input| input["digest"] = json!(Digest::of_bytes(b"else"))), "digest_mismatch"),
         (&cut, Box::new(|_| {}), "archive_broken"),
