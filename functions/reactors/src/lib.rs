@@ -1,1 +1,3 @@
 //! The reactors functions: one artefact.
+
+pub mod functions;

@@ -1,1 +1,3 @@
 //! The tasks functions: one artefact.
+
+pub mod functions;

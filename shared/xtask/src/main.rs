@@ -1,0 +1,52 @@
+//! `cargo xtask <command>`
+
+#![expect(clippy::print_stderr, reason = "this is a command for people")]
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+use xtask::{Error, check, generate, package};
+
+/// What is done to the workspace
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write what is made from code: template, OpenAPI, schemas
+    Generate {
+        /// Write nothing; fail where something is not current
+        #[arg(long)]
+        check: bool,
+    },
+    /// Build the three artefacts for release and zip them into target/package
+    Package {
+        /// The processor to build for; by default this machine's
+        #[arg(long)]
+        arch: Option<package::Arch>,
+    },
+    /// Run every check that CI runs
+    Check,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Error> {
+    match command {
+        Command::Generate { check: false } => generate::write(),
+        Command::Generate { check: true } => generate::check(),
+        Command::Package { arch } => package::package(arch),
+        Command::Check => check::check(),
+    }
+}
