@@ -55,7 +55,11 @@ impl std::str::FromStr for Digest {
         let wrong = || DigestError(text.chars().take(80).filter(|c| !c.is_control()).collect());
         let digits = text.strip_prefix("sha256:").ok_or_else(wrong)?;
         let lower_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        if digits.len() == 64 && digits.bytes().all(lower_hex) { Ok(Self(text.to_owned())) } else { Err(wrong()) }
+        if digits.len() == 64 && digits.bytes().all(lower_hex) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(wrong())
+        }
     }
 }
 impl TryFrom<String> for Digest {
@@ -103,7 +107,10 @@ mod tests {
     #[test]
     fn only_a_whole_lower_case_digest_is_one() {
         let digest = Digest::of_bytes(b"");
-        assert_eq!(digest.as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            digest.as_str(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(digest.as_str().parse::<Digest>().unwrap(), digest);
         for text in ["", "sha256:", "sha256:E3", &digest.as_str().to_uppercase(), digest.hex()] {
             assert!(text.parse::<Digest>().is_err(), "{text}");

@@ -252,12 +252,24 @@ mod tests {
 
     #[test]
     fn what_is_not_an_id_is_refused_with_what_was_expected() {
-        for text in ["", "rel_", "rel_01", "pln_01ARZ3NDEKTSV4RRFFQ69G5FAV", "rel_01arz3ndektsv4rrffq69g5fav", "rel_01ARZ3NDEKTSV4RRFFQ69G5F#V"] {
+        for text in [
+            "",
+            "rel_",
+            "rel_01",
+            "pln_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "rel_01arz3ndektsv4rrffq69g5fav",
+            "rel_01ARZ3NDEKTSV4RRFFQ69G5F#V",
+        ] {
             let error = text.parse::<ReleaseId>().unwrap_err();
             assert_eq!(error.prefix, "rel");
             assert!(error.to_string().contains("expected `rel_`"));
         }
-        for text in ["op_01ARZ3NDEKTSV4RRFFQ69G5FAV", "op_01ARZ3NDEKTSV4RRFFQ69G5FAV.0", "op_01ARZ3NDEKTSV4RRFFQ69G5FAV.+1", "x.1"] {
+        for text in [
+            "op_01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "op_01ARZ3NDEKTSV4RRFFQ69G5FAV.0",
+            "op_01ARZ3NDEKTSV4RRFFQ69G5FAV.+1",
+            "x.1",
+        ] {
             assert!(text.parse::<TaskId>().is_err(), "{text}");
         }
     }
