@@ -4,7 +4,14 @@
 //! misspelt one is an error and not a default; responses may grow.
 
 pub mod agent;
+pub mod definition;
+pub mod deployment;
+pub mod gate;
+pub mod intent;
+pub mod operation;
 pub mod page;
+pub mod plan;
 pub mod problem;
+pub mod promotion;
 pub mod secret;
 pub mod task;

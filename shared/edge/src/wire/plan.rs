@@ -1,0 +1,16 @@
+//! Plans: the concrete graph for one intent
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use weir_domain::plan::{Plan, PlanNode};
+
+/// `GET /v1/plans/{plan}`: a plan and its graph
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct PlanView {
+    /// The plan's record
+    #[serde(flatten)]
+    pub plan: Plan,
+    /// Its nodes in topological order, joins included: `graph_hash` is the digest of this list as canonical JSON
+    pub graph: Vec<PlanNode>,
+}
