@@ -15,9 +15,11 @@ pub mod gate;
 #[cfg(test)]
 mod golden;
 pub mod id;
+pub mod intent;
 pub mod operation;
 pub mod plan;
 pub mod planner;
+pub mod sanitise;
 pub mod scope;
 pub mod time;
 pub mod timeline;

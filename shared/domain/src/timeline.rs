@@ -1,45 +1,126 @@
-//! The timeline of an operation: append-only
+//! The timeline of an operation: append-only, ordered by time, for people
 
-use crate::{actor::Actor, id::EventId, plan::NodeId, time::Time};
+use crate::{
+    id::{EventId, OperationId},
+    plan::NodeId,
+    time::Time,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
+use strum::{IntoStaticStr, VariantArray};
 
 /// How much an event matters
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Level {
-    /// As it should be
+    /// As expected
     Info,
-    /// Not as hoped
+    /// Worth a look
     Warn,
     /// Something failed
     Error,
 }
 
-/// Something that happened to an operation
+/// What happened; part of the contract: add, never rename
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum TimelineKind {
+    /// The operation's record was made
+    OperationCreated,
+    /// Its first nodes may run
+    OperationStarted,
+    /// Somebody paused it
+    OperationPaused,
+    /// Somebody let it go on
+    OperationResumed,
+    /// Somebody asked that it ends
+    OperationCancelRequested,
+    /// It ended
+    OperationEnded,
+    /// A node moved
+    NodeStatusChanged,
+    /// A node is tried again
+    NodeRetried,
+    /// A gate began to wait
+    GateOpened,
+    /// Somebody decided at a gate
+    GateDecided,
+    /// Somebody's decision did not count
+    GateDecisionRefused,
+    /// A gate does not wait any more
+    GateEnded,
+    /// A batch of a deployment began
+    BatchStarted,
+    /// A rollback was started
+    RollbackStarted,
+    /// An evidence packet was written
+    EvidenceWritten,
+}
+
+/// Something that happened in an operation
 ///
-/// What commands did is written with them, in their transaction. What nodes did stands on the nodes' items
-/// and is merged in when the timeline is read, so that moving a node costs no write more than the move.
+/// It is also an entry of a workflow run's log (requirement 001): `ts`, `level`, `message`, `meta`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TimelineEvent {
-    /// What it is called everywhere; sorts by time
+    /// Which event; ids sort by time
     pub id: EventId,
     /// When
     pub ts: Time,
+    /// In which operation
+    pub operation_id: OperationId,
+    /// What
+    pub kind: TimelineKind,
     /// How much it matters
     pub level: Level,
-    /// What, as `noun.verb`
-    pub event: String,
-    /// The same for people
+    /// In words
     pub message: String,
-    /// Which node it happened to, if to one
+    /// At which node
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_id: Option<NodeId>,
-    /// Who did it, if somebody did
+    /// That node's number
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Actor>,
-    /// What else is worth knowing
-    #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub meta: Value,
+    pub ordinal: Option<u32>,
+    /// Who did it, by the actor's id
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor_id: Option<String>,
+    /// More, for programs; never a secret
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub meta: Map<String, Value>,
+}
+
+impl TimelineEvent {
+    /// That something as expected happened to a whole operation
+    pub fn new(
+        id: EventId,
+        ts: Time,
+        operation_id: OperationId,
+        kind: TimelineKind,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            id,
+            ts,
+            operation_id,
+            kind,
+            level: Level::Info,
+            message: message.into(),
+            node_id: None,
+            ordinal: None,
+            actor_id: None,
+            meta: Map::new(),
+        }
+    }
+
+    /// The same, at a node
+    #[must_use]
+    pub fn at_node(self, ordinal: u32, node_id: NodeId) -> Self {
+        Self { ordinal: Some(ordinal), node_id: Some(node_id), ..self }
+    }
 }

@@ -15,8 +15,20 @@ pub const HEARTBEAT_EVERY: Millis = Millis::from_secs(5);
 
 /// Whether an agent can be relied on
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-    EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -75,6 +87,19 @@ pub struct Agent {
     pub created_at: Time,
 }
 
+impl Agent {
+    /// Whether it can be relied on at `now`
+    pub fn status(&self, now: Millis) -> AgentStatus {
+        agent_status(now, self.last_heartbeat.millis(), self.reported)
+    }
+
+    /// Whether it may be given what `target` asks `capability` for
+    pub fn serves(&self, target: &Address, capability: &str) -> bool {
+        self.targets.iter().any(|known| known.target == *target)
+            && self.capabilities.iter().any(|known| known == capability)
+    }
+}
+
 /// Whether an agent that `reported` at `last_heartbeat` can be relied on at `now`
 pub fn agent_status(now: Millis, last_heartbeat: Millis, reported: AgentStatus) -> AgentStatus {
     let silent = now - last_heartbeat;
@@ -94,7 +119,10 @@ mod tests {
     #[test]
     fn an_agent_that_falls_silent_is_degraded_and_then_offline() {
         let at = |seconds| agent_status(Millis::from_secs(seconds), Millis(0), AgentStatus::Online);
-        assert_eq!([at(5), at(16), at(61)], [AgentStatus::Online, AgentStatus::Degraded, AgentStatus::Offline]);
+        assert_eq!(
+            [at(5), at(16), at(61)],
+            [AgentStatus::Online, AgentStatus::Degraded, AgentStatus::Offline]
+        );
         assert_eq!(agent_status(Millis(1), Millis(0), AgentStatus::Degraded), AgentStatus::Degraded);
     }
 }

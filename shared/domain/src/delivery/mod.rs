@@ -1,18 +1,21 @@
-//! What delivery is about: versions, releases, promotions, and what each target was left with
+//! Delivery: versions, releases and their promotions, and what targets and agents are like
 
 mod agent;
-mod intent;
+mod deployment;
 mod promotion;
 mod release;
 mod target;
 mod version;
 
 pub use agent::{Agent, AgentStatus, AgentTarget, HEARTBEAT_EVERY, agent_status};
-pub use intent::{Intent, IntentCommand, IntentStatus};
-pub use promotion::{GateOutcome, Promotion, PromotionCommand, PromotionStatus, ReleaseViewStatus};
-pub use release::{Release, ReleaseCommand, ReleaseComponent, ReleaseStatus, SourceRef};
+pub use deployment::{DeploymentJob, DeploymentTask};
+pub use promotion::{
+    GateOutcome, Promotion, PromotionCommand, PromotionRefusal, PromotionStatus, ReleaseViewStatus,
+    check_request,
+};
+pub use release::{Release, ReleaseCommand, ReleaseComponent, ReleaseError, ReleaseStatus, SourceRef};
 pub use target::{Installed, TargetState, VersionSticker};
-pub use version::Version;
+pub use version::{TAG_MAX, Version, VersionRefusal, is_semver, is_tag, register};
 
 /// A command that a record's status does not allow
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Promotions: a request to bring a release into an environment (requirement 004)
 
-use super::NotAllowed;
+use super::{NotAllowed, release::Release};
 use crate::{
     actor::Actor,
     definition::address::Address,
@@ -16,8 +16,20 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Where a promotion stands
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-    EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -78,8 +90,10 @@ impl PromotionStatus {
             (Self::Pending | Self::AwaitingApproval, C::Approve) => Some(Self::Approved),
             (Self::Pending | Self::AwaitingApproval, C::Reject) => Some(Self::Rejected),
             (Self::Approved, C::Deploy) => Some(Self::Deploying),
-            (Self::Deploying | Self::Approved, C::Complete) => Some(Self::Deployed),
-            (Self::Pending | Self::AwaitingApproval | Self::Approved | Self::Deploying, C::Fail) => Some(Self::Failed),
+            (Self::Deploying, C::Complete) => Some(Self::Deployed),
+            (Self::Pending | Self::AwaitingApproval | Self::Approved | Self::Deploying, C::Fail) => {
+                Some(Self::Failed)
+            }
             (Self::Pending | Self::AwaitingApproval | Self::Approved | Self::Deploying, C::Cancel) => {
                 Some(Self::Cancelled)
             }
@@ -111,7 +125,9 @@ impl PromotionStatus {
 }
 
 /// The status of a release as requirement 001 has it
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
 pub enum ReleaseViewStatus {
     /// Not begun
     Draft,
@@ -190,6 +206,75 @@ impl Promotion {
     }
 }
 
+/// Why a promotion cannot be asked for
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PromotionRefusal {
+    /// The release is a draft, or deprecated
+    #[error("release `{release}` is {}: only a ready or deployed release can be promoted", .status.as_str())]
+    NotReady {
+        /// Which release
+        release: ReleaseId,
+        /// Where it stands
+        status: super::release::ReleaseStatus,
+    },
+    /// The service is never there
+    #[error("`{service}` does not run in `{environment}`: its definition does not list it")]
+    NotItsEnvironment {
+        /// Which service
+        service: Address,
+        /// Which environment
+        environment: Address,
+    },
+    /// The source and the target are one
+    #[error("a release cannot be promoted from `{0}` to itself")]
+    SameEnvironment(Address),
+    /// It does not run where it has to run already
+    #[error("release `{release}` is not deployed in `{environment}`")]
+    NotInSource {
+        /// Which release
+        release: ReleaseId,
+        /// Where it has to run
+        environment: Address,
+    },
+}
+
+impl PromotionRefusal {
+    /// A code for programs; part of the contract: add, never rename
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NotReady { .. } => "release_not_ready",
+            Self::NotItsEnvironment { .. } => "not_its_environment",
+            Self::SameEnvironment(_) => "same_environment",
+            Self::NotInSource { .. } => "not_deployed_in_source",
+        }
+    }
+}
+
+/// Decides whether `release` may be asked to be brought into `target`
+///
+/// `listed` are the environments of its service; `source` is where it has to run already, and whether it does.
+pub fn check_request(
+    release: &Release,
+    listed: &[Address],
+    source: Option<(&Address, bool)>,
+    target: &Address,
+) -> Result<(), PromotionRefusal> {
+    if !release.status.is_promotable() {
+        return Err(PromotionRefusal::NotReady { release: release.id, status: release.status });
+    }
+    if !listed.contains(target) {
+        let (service, environment) = (release.service_id.clone(), target.clone());
+        return Err(PromotionRefusal::NotItsEnvironment { service, environment });
+    }
+    match source {
+        Some((source, _)) if source == target => Err(PromotionRefusal::SameEnvironment(target.clone())),
+        Some((source, false)) => {
+            Err(PromotionRefusal::NotInSource { release: release.id, environment: source.clone() })
+        }
+        Some((_, true)) | None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,5 +293,23 @@ mod tests {
             writeln!(table, "{:<18} {view}", status.as_str()).unwrap();
         }
         crate::golden::check("promotion-release-view.txt", &table);
+    }
+
+    /// Requirement 001: `Draft → Promoting → Active | Failed`; the only way out of `Active` is a rollback
+    #[test]
+    fn the_release_view_moves_forward_only() {
+        use ReleaseViewStatus as V;
+        for status in PromotionStatus::VARIANTS {
+            for after in PromotionCommand::VARIANTS.iter().filter_map(|command| status.after(*command)) {
+                let step = (status.release_view(), after.release_view());
+                let forward = matches!(
+                    step,
+                    (V::Draft, V::Draft | V::Promoting | V::Failed)
+                        | (V::Promoting, V::Active | V::Failed)
+                        | (V::Active | V::Failed, V::Failed)
+                );
+                assert!(forward, "{status:?} → {after:?}");
+            }
+        }
     }
 }

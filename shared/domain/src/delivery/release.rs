@@ -2,7 +2,7 @@
 
 use super::NotAllowed;
 use crate::{
-    canonical::Digest,
+    canonical::{Digest, NotCanonical},
     definition::address::Address,
     id::{ReleaseId, VersionId},
     time::Time,
@@ -14,8 +14,20 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Where a release stands
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-    EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -56,6 +68,14 @@ impl ReleaseStatus {
             (Self::Ready | Self::Deployed, C::Deploy) => Some(Self::Deployed),
             (Self::Draft | Self::Ready | Self::Deployed, C::Deprecate) => Some(Self::Deprecated),
             (Self::Draft | Self::Ready | Self::Deployed | Self::Deprecated, _) => None,
+        }
+    }
+
+    /// Whether its components never change again
+    pub const fn is_frozen(self) -> bool {
+        match self {
+            Self::Draft => false,
+            Self::Ready | Self::Deployed | Self::Deprecated => true,
         }
     }
 
@@ -120,7 +140,55 @@ pub struct Release {
     pub created_at: Time,
 }
 
+/// What a release does not allow, besides what its status does not
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReleaseError {
+    /// Not in its status
+    #[error(transparent)]
+    NotAllowed(#[from] NotAllowed),
+    /// Its components are frozen
+    #[error("release `{0}` is frozen: its components can no longer change; make another release")]
+    Frozen(ReleaseId),
+    /// There is nothing in it
+    #[error("release `{0}` has no components")]
+    Empty(ReleaseId),
+}
+
 impl Release {
+    /// What identifies its bytes: the commit it was built from, else the digest of its components' digests
+    pub fn sha(&self) -> Result<String, NotCanonical> {
+        match &self.source_ref {
+            Some(source) => Ok(source.sha.clone()),
+            None => {
+                let digests: BTreeMap<_, _> =
+                    self.components.iter().map(|(name, component)| (name, &component.digest)).collect();
+                Ok(Digest::of(&digests)?.hex().to_owned())
+            }
+        }
+    }
+
+    /// The release, frozen; one without components cannot be
+    pub fn freeze(self) -> Result<Self, ReleaseError> {
+        if self.components.is_empty() {
+            return Err(ReleaseError::Empty(self.id));
+        }
+        Ok(self.after(ReleaseCommand::Freeze)?)
+    }
+
+    /// The release, made of `components`; refused once it is frozen
+    pub fn with_components(
+        self,
+        components: BTreeMap<Address, ReleaseComponent>,
+    ) -> Result<Self, ReleaseError> {
+        if self.components == components {
+            Ok(self)
+        } else if self.status.is_frozen() {
+            Err(ReleaseError::Frozen(self.id))
+        } else {
+            Ok(Self { components, ..self })
+        }
+    }
+
     /// The release after `command`
     pub fn after(mut self, command: ReleaseCommand) -> Result<Self, NotAllowed> {
         let status = self.status.after(command).ok_or_else(|| NotAllowed {
@@ -137,9 +205,63 @@ impl Release {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{id::Id as _, time::Millis};
+    use proptest::prelude::*;
+
+    fn draft() -> Release {
+        Release {
+            id: ReleaseId::new(1, 1),
+            service_id: "service.shop".parse().unwrap(),
+            name: "shop-1".to_owned(),
+            version: "1.0.0".to_owned(),
+            display_name: None,
+            components: BTreeMap::new(),
+            source_ref: None,
+            status: ReleaseStatus::Draft,
+            created_by: "ann".to_owned(),
+            created_at: Millis(0).into(),
+        }
+    }
+
+    fn components(byte: u8) -> BTreeMap<Address, ReleaseComponent> {
+        let component = ReleaseComponent {
+            version_id: VersionId::new(1, u128::from(byte)),
+            version: format!("v{byte}"),
+            digest: Digest::of_bytes(&[byte]),
+            size: 1,
+        };
+        BTreeMap::from([("component.web".parse().unwrap(), component)])
+    }
 
     #[test]
     fn transitions_are_these() {
         crate::golden::matrix("release-transitions.txt", ReleaseStatus::after);
+    }
+
+    #[test]
+    fn an_empty_release_is_never_ready() {
+        assert_eq!(draft().freeze(), Err(ReleaseError::Empty(ReleaseId::new(1, 1))));
+    }
+
+    proptest! {
+        #[test]
+        fn once_frozen_a_release_never_changes_what_it_consists_of(
+            acts in prop::collection::vec((0usize..4, 0u8..3), 0..20),
+        ) {
+            let mut release = draft();
+            let mut frozen = None;
+            for (act, byte) in acts {
+                let after = match ReleaseCommand::VARIANTS.get(act) {
+                    Some(ReleaseCommand::Freeze) => release.clone().freeze(),
+                    Some(command) => release.clone().after(*command).map_err(ReleaseError::from),
+                    None => release.clone().with_components(components(byte)),
+                };
+                release = after.unwrap_or(release);
+                if release.status.is_frozen() {
+                    let sha = release.sha().unwrap();
+                    prop_assert_eq!(&sha, frozen.get_or_insert_with(|| sha.clone()));
+                }
+            }
+        }
     }
 }

@@ -72,6 +72,13 @@ pub struct VersionSticker {
     pub drift_detected: bool,
 }
 
+impl VersionSticker {
+    /// Whether what was found on the target is something else: the sticker, or the bytes, of which `put` were put there
+    pub fn is_drift(&self, found_sticker: Option<&Digest>, found: Option<&Digest>, put: &Digest) -> bool {
+        found_sticker != Some(&self.content_hash) || found != Some(put)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,5 +103,23 @@ mod tests {
         let again = TargetState::after(Some(second.clone()), target, installed("2", 2));
         assert_eq!(again, second);
         assert_eq!(again.previous, Some(installed("1", 1)));
+    }
+
+    #[test]
+    fn drift_is_another_sticker_or_other_bytes() {
+        let [hash, digest, other] = [b"a", b"b", b"c"].map(|bytes| Digest::of_bytes(bytes));
+        let sticker = VersionSticker {
+            target_id: "target.staging.stg-1".parse().unwrap(),
+            release_id: ReleaseId::new(1, 1),
+            promotion_id: None,
+            sticker_content: Value::Null,
+            content_hash: hash.clone(),
+            written_at: Time::from(Millis(1)),
+            drift_detected: false,
+        };
+        assert!(!sticker.is_drift(Some(&hash), Some(&digest), &digest));
+        assert!(sticker.is_drift(Some(&other), Some(&digest), &digest));
+        assert!(sticker.is_drift(Some(&hash), Some(&other), &digest));
+        assert!(sticker.is_drift(None, None, &digest));
     }
 }

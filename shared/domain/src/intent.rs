@@ -1,8 +1,10 @@
-//! Intents: somebody wants something (requirement 000)
+//! Intents: somebody wants an action on a resource, within constraints
 
-use super::NotAllowed;
 use crate::{
     actor::Actor,
+    definition::address::Kind,
+    delivery::NotAllowed,
+    failure::FailureSummary,
     id::{IntentId, PlanId},
     time::Time,
 };
@@ -11,41 +13,53 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// Where an intent stands. The names are ours: requirement 000 lost its list
+/// Where an intent stands
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
-    EnumString, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum IntentStatus {
-    /// Recorded
+    /// It was said
     Submitted,
-    /// A planner is at work on it
+    /// A plan for it is being made
     Planning,
-    /// There is a plan
+    /// There is a plan for it
     Planned,
     /// What was wanted is so
     Fulfilled,
-    /// It was refused, or it could not be brought about
+    /// It cannot be, or may not be
     Rejected,
-    /// Whoever wanted it does not any more
+    /// It is not wanted any more
     Cancelled,
 }
 
-/// What moves an intent
+/// What happens to an intent
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum IntentCommand {
-    /// A planner begins
-    StartPlanning,
-    /// There is a plan
+    /// A plan is begun
+    BeginPlanning,
+    /// A plan is there
     Plan,
-    /// The plan's operation ended well
+    /// An operation made it so
     Fulfil,
-    /// The plan's operation ended badly, or there is no plan
+    /// It cannot or may not be
     Reject,
-    /// Give up
+    /// It is not wanted any more
     Cancel,
 }
 
@@ -56,47 +70,50 @@ impl IntentStatus {
     }
 
     /// The status after `command`, or `None` where the command is not allowed
+    ///
+    /// A plan that cannot be carried out leaves its intent planned: another plan may follow.
     pub const fn after(self, command: IntentCommand) -> Option<Self> {
         use IntentCommand as C;
+        use IntentStatus::{Cancelled, Fulfilled, Planned, Planning, Rejected, Submitted};
         match (self, command) {
-            (Self::Submitted, C::StartPlanning) => Some(Self::Planning),
-            (Self::Submitted | Self::Planning, C::Plan) => Some(Self::Planned),
-            (Self::Planned, C::Fulfil) => Some(Self::Fulfilled),
-            (Self::Submitted | Self::Planning | Self::Planned, C::Reject) => Some(Self::Rejected),
-            (Self::Submitted | Self::Planning | Self::Planned, C::Cancel) => Some(Self::Cancelled),
-            (
-                Self::Submitted | Self::Planning | Self::Planned | Self::Fulfilled | Self::Rejected | Self::Cancelled,
-                _,
-            ) => None,
+            (Submitted | Planned, C::BeginPlanning) => Some(Planning),
+            (Submitted | Planning, C::Plan) => Some(Planned),
+            (Planned, C::Fulfil) => Some(Fulfilled),
+            (Submitted | Planning | Planned, C::Reject) => Some(Rejected),
+            (Submitted | Planning | Planned, C::Cancel) => Some(Cancelled),
+            (Submitted | Planning | Planned | Fulfilled | Rejected | Cancelled, _) => None,
         }
     }
 }
 
-/// An actor wants an action on a resource, with these constraints
+/// What somebody wants
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Intent {
-    /// What it is called everywhere
+    /// Which intent
     pub id: IntentId,
     /// Who wants it
-    pub actor_id: String,
-    /// Who that is
     pub actor: Actor,
-    /// What is wanted: `deploy`, `promote`, `rollback`, `definition.apply`
+    /// What is to be done: `promote`, `rollback`, `apply`
     pub action: String,
-    /// The kind of what it is wanted of
-    pub target_resource_type: String,
-    /// The address of what it is wanted of
+    /// To what kind of resource
+    pub target_resource_type: Kind,
+    /// To which one, by its address
     pub target_resource_id: String,
     /// What should be so afterwards
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub desired_result: Map<String, Value>,
-    /// What must hold on the way
+    /// Within which limits
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub constraints: Map<String, Value>,
     /// Where it stands
     pub status: IntentStatus,
-    /// Its only plan that is not superseded
+    /// The plan for it that is not superseded
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_id: Option<PlanId>,
-    /// When it was made
+    /// Why it was rejected
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureSummary>,
+    /// When it was said
     pub created_at: Time,
 }
 

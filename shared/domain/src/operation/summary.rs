@@ -1,0 +1,96 @@
+//! What an operation counted, by keys of its type's catalogue (requirement 003)
+
+use super::kind::OperationType;
+use crate::plan::NodeStatus;
+use std::collections::BTreeMap;
+
+/// Counts of every type: how its nodes ended, joins left out
+const NODES: [&str; 4] = ["nodes_total", "nodes_succeeded", "nodes_failed", "nodes_skipped"];
+
+/// A count that the operation's type does not have
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("operations of type `{}` do not count `{key}`", .operation_type.as_str())]
+pub struct UnknownCount {
+    /// The type
+    pub operation_type: OperationType,
+    /// The count
+    pub key: String,
+}
+
+/// Every key that operations of this type may count
+pub fn count_keys(operation_type: OperationType) -> impl Iterator<Item = &'static str> {
+    let own: &[&str] = match operation_type {
+        OperationType::Deploy | OperationType::Promote | OperationType::Rollback => {
+            &["targets_total", "targets_succeeded", "targets_failed", "targets_untouched"]
+        }
+        OperationType::DefinitionApply => {
+            &["resources_created", "resources_updated", "resources_deleted", "groups_applied"]
+        }
+        OperationType::PipelineRun => {
+            &["targets_total", "targets_succeeded", "targets_failed", "records_written"]
+        }
+        OperationType::AssignmentsFetch => &["assignments_read", "pages_read"],
+        OperationType::AssignmentsRestore => {
+            &["assignments_restored", "assignments_failed", "assignments_unchanged"]
+        }
+        OperationType::ReconcileAdapterRuns => {
+            &["runs_examined", "runs_retried", "runs_failed", "operations_redriven"]
+        }
+    };
+    NODES.into_iter().chain(own.iter().copied())
+}
+
+/// Checks that every count is one of the type's
+pub fn check_counts(
+    operation_type: OperationType,
+    counts: &BTreeMap<String, u64>,
+) -> Result<(), UnknownCount> {
+    let unknown = |key: &&String| count_keys(operation_type).all(|known| known != key.as_str());
+    match counts.keys().find(unknown) {
+        Some(key) => Err(UnknownCount { operation_type, key: key.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// How the nodes ended
+pub fn node_counts(statuses: impl IntoIterator<Item = NodeStatus>) -> BTreeMap<String, u64> {
+    let mut counts: BTreeMap<String, u64> = NODES.into_iter().map(|key| (key.to_owned(), 0)).collect();
+    let mut add = |key: &str| *counts.entry(key.to_owned()).or_default() += 1;
+    for status in statuses {
+        add("nodes_total");
+        match status {
+            NodeStatus::Succeeded => add("nodes_succeeded"),
+            NodeStatus::Failed => add("nodes_failed"),
+            NodeStatus::Skipped => add("nodes_skipped"),
+            NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Running | NodeStatus::Waiting => {}
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+    use strum::VariantArray as _;
+
+    #[test]
+    fn the_catalogue_is_this() {
+        let mut catalogue = String::new();
+        for operation_type in OperationType::VARIANTS {
+            let keys: Vec<_> = count_keys(*operation_type).collect();
+            writeln!(catalogue, "{:<28} {}", operation_type.as_str(), keys.join(" ")).unwrap();
+        }
+        crate::golden::check("summary-counts.txt", &catalogue);
+    }
+
+    #[test]
+    fn only_counts_of_the_catalogue_are_kept() {
+        let counts = node_counts([NodeStatus::Succeeded, NodeStatus::Succeeded, NodeStatus::Failed]);
+        assert_eq!((counts["nodes_total"], counts["nodes_succeeded"], counts["nodes_skipped"]), (3, 2, 0));
+        assert_eq!(check_counts(OperationType::Deploy, &counts), Ok(()));
+        let other = BTreeMap::from([("pages_read".to_owned(), 1)]);
+        let refused = check_counts(OperationType::Deploy, &other).unwrap_err();
+        assert_eq!(refused.to_string(), "operations of type `deploy` do not count `pages_read`");
+    }
+}
