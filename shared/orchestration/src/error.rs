@@ -1,7 +1,7 @@
 //! How the engine fails
 
 use crate::{machines::MachinesError, queues::QueueError};
-use weir_ledger::LedgerError;
+use weir_ledger::{LedgerError, ObjectsError, SignError};
 use weir_store::{StoreError, TransactError};
 
 /// Why the engine could not carry something out
@@ -25,6 +25,9 @@ pub enum EngineError {
     /// SQS
     #[error(transparent)]
     Queue(#[from] QueueError),
+    /// The key that signs evidence
+    #[error(transparent)]
+    Sign(#[from] SignError),
     /// What is stored contradicts itself: repeating will not help
     #[error("{0}")]
     Inconsistent(String),
@@ -36,7 +39,11 @@ impl EngineError {
         match self {
             Self::Store(error) | Self::Transact(TransactError::Store(error)) => matches!(error, StoreError::Unavailable(_)),
             Self::Transact(TransactError::Conflict(_)) | Self::Machines(_) | Self::Queue(_) => true,
-            Self::Ledger(error) => error.is_transient(),
+            Self::Ledger(error) => matches!(
+                error,
+                LedgerError::Objects(ObjectsError::Unavailable(_)) | LedgerError::Contended { .. }
+            ),
+            Self::Sign(_) => true,
             Self::Inconsistent(_) => false,
         }
     }

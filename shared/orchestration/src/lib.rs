@@ -5,13 +5,22 @@
 //! ledger, the state machines and the queues. Nothing else of the system calls Step Functions or SQS.
 
 pub mod clock;
+pub mod definition;
+pub mod delivery;
 mod engine;
 mod error;
+pub mod evidence;
+pub mod gates;
 pub mod machines;
 pub mod queues;
+#[cfg(feature = "sim")]
+pub mod sim;
+mod records;
+mod resources;
 pub mod sfn;
 pub mod sqs;
+mod start;
 
 pub use clock::{Clock, SystemClock};
-pub use engine::{Engine, SegmentNext};
+pub use engine::{Engine, Outcome, Reconciled, Reported, SegmentNext, Started};
 pub use error::EngineError;

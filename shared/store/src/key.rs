@@ -5,7 +5,6 @@
 //! | entity (intent, plan, release, …) | `<scope>#<kind>#<id>` | `meta` |
 //! | operation | `<scope>#op#<id>` | `meta` |
 //! | timeline event | `<scope>#op#<id>` | `event#<evt id>` |
-//! | evidence row | `<scope>#op#<id>` | `evidence#<evd id>` |
 //! | node run | `<scope>#op#<id>#s<segment / 8>` | `node#<ordinal>` |
 //! | active run | `<scope>#active` | `<run_identity_hash>` |
 //! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
@@ -22,7 +21,7 @@
 use std::fmt;
 use weir_domain::{
     canonical::Digest,
-    id::{AuditId, EventId, EvidenceId, OperationId},
+    id::{AuditId, EventId, OperationId},
     operation::OperationStatus,
     scope::Scope,
 };
@@ -105,11 +104,6 @@ impl Key {
         Self { pk: Self::operation_partition(scope, operation), sk: format!("event#{event}") }
     }
 
-    /// One evidence packet of an operation
-    pub fn evidence(scope: &Scope, operation: OperationId, evidence: EvidenceId) -> Self {
-        Self { pk: Self::operation_partition(scope, operation), sk: format!("evidence#{evidence}") }
-    }
-
     /// The lock that keeps two active operations of one identity apart
     pub fn active_run(scope: &Scope, identity: &Digest) -> Self {
         Self { pk: format!("{scope}#active"), sk: identity.to_string() }
@@ -149,7 +143,7 @@ impl Key {
         }
     }
 
-    /// The partition of an operation's item, timeline and evidence
+    /// The partition of an operation's item and timeline
     pub fn operation_partition(scope: &Scope, operation: OperationId) -> String {
         format!("{scope}#op#{operation}")
     }

@@ -4,7 +4,10 @@
 //! [`memory`] a fake that behaves: both carry out the same [`Write`]s and pass the same contract tests.
 
 mod change;
+#[doc(hidden)]
+pub mod contract;
 pub mod dynamo;
+mod entities;
 mod entity;
 mod key;
 pub mod limits;
@@ -15,6 +18,7 @@ mod table;
 mod write;
 
 pub use change::{Change, Image};
+pub use entities::{ActiveRun, EvidenceRow, ResourceRow};
 pub use entity::{Entity, Record};
 pub use key::{Key, NodeKey, wake_shard};
 pub use table::{Applied, Due, Page, Query, StoreError, Table, TransactError};

@@ -53,3 +53,85 @@ impl StreamRecord {
 fn item(attributes: Attributes) -> HashMap<String, AttributeValue> {
     attributes.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Image, Key, Record, contract::Dice};
+    use serde_json::{Value, json};
+    use weir_domain::{operation::OperationStatus, plan::NodeStatus, time::Millis};
+
+    fn delivered(event: Value) -> Vec<Change> {
+        let event: StreamEvent = serde_json::from_value(event).unwrap();
+        event.records.into_iter().map(|record| record.change().unwrap()).collect()
+    }
+
+    fn written(image: &Image) -> Value {
+        let item = dynamo::written(image).unwrap().into_iter();
+        let item = item.map(|(name, value)| (name, serde_dynamo::AttributeValue::from(value)));
+        serde_json::to_value(item.collect::<Attributes>()).unwrap()
+    }
+
+    #[test]
+    fn a_record_is_read_as_lambda_delivers_it() {
+        let event = json!({"Records": [{
+            "eventID": "c4ca4238a0b923820dcc509a6f75849b",
+            "eventName": "REMOVE",
+            "eventVersion": "1.1",
+            "eventSource": "aws:dynamodb",
+            "awsRegion": "eu-central-1",
+            "dynamodb": {
+                "ApproximateCreationDateTime": 1_700_000_000,
+                "Keys": {"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}},
+                "OldImage": {
+                    "pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}, "version": {"N": "3"},
+                    "doc": {"M": {"name": {"S": "web"}, "parts": {"L": [{"N": "1.5"}, {"NULL": true}, {"BOOL": false}]}}},
+                    "list": {"S": "harbor#release#draft"}, "list_id": {"S": "1"}, "expires_at": {"N": "1700000000"},
+                },
+                "SequenceNumber": "111",
+                "SizeBytes": 26,
+                "StreamViewType": "NEW_AND_OLD_IMAGES",
+            },
+            "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/weir/stream/2024-01-01T00:00:00.000",
+        }]});
+        let records: StreamEvent = serde_json::from_value(event.clone()).unwrap();
+        assert_eq!(records.records[0].sequence_number(), "111");
+        let key = Key::entity(&"harbor".parse().unwrap(), "release", 1);
+        let old = Image::Record(Record {
+            key: key.clone(),
+            version: 3,
+            doc: json!({"name": "web", "parts": [1.5, null, false]}),
+            list: Some(("harbor#release#draft".to_owned(), "1".to_owned())),
+            expires_at: Some(Millis(1_700_000_000_000)),
+        });
+        assert_eq!(delivered(event), [Change { key, old: Some(old), new: None }]);
+    }
+
+    #[test]
+    fn engine_items_are_read_as_what_they_are() {
+        let mut dice = Dice::new(7);
+        let scope = "harbor/acme".parse().unwrap();
+        let operation = dice.operation_in(&scope, OperationStatus::Running);
+        let node = dice.node(NodeStatus::Waiting);
+        let place = crate::NodeKey { scope, operation: operation.info.operation_id, segment: 0, ordinal: 1 };
+        for image in [Image::Operation(Box::new(operation)), Image::Node(place, Box::new(node))] {
+            let event = json!({"Records": [{"dynamodb": {
+                "Keys": {"pk": {"S": image.key().pk()}, "sk": {"S": image.key().sk()}},
+                "NewImage": written(&image),
+            }}]});
+            assert_eq!(delivered(event), [Change { key: image.key(), old: None, new: Some(image) }]);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_told_by_its_key_alone() {
+        let event = json!({"Records": [{"dynamodb": {
+            "Keys": {"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}},
+            "NewImage": {"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}, "doc": {"S": "private"}},
+        }}]});
+        let event: StreamEvent = serde_json::from_value(event).unwrap();
+        let error = event.records.into_iter().next().unwrap().change().unwrap_err();
+        assert_eq!(error.to_string(), "the item `harbor#release#1 meta` cannot be read");
+        assert!(!format!("{error:?}").contains("private"));
+    }
+}

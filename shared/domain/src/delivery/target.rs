@@ -17,6 +17,8 @@ pub struct Installed {
     pub component: Address,
     /// The bytes
     pub digest: Digest,
+    /// How many there are
+    pub size: u64,
     /// What people call them
     pub version: String,
     /// The release that they came with
@@ -88,6 +90,7 @@ mod tests {
         Installed {
             component: "component.web".parse().unwrap(),
             digest: Digest::of_bytes(version.as_bytes()),
+            size: 1,
             version: version.to_owned(),
             release_id: ReleaseId::new(1, operation),
             operation_id: OperationId::new(1, operation),

@@ -17,6 +17,7 @@ use crate::{
         spec::{self, Component, Delivery, Environment, Policy, Template},
     },
     gate::{ApprovalGate, FreezeGate, GateSpec},
+    id::ReleaseId,
     plan::{
         BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
         ResourceBinding,
@@ -35,8 +36,12 @@ pub struct Deployable<'a> {
     pub component: Address,
     /// The bytes
     pub digest: Digest,
+    /// How many there are
+    pub size: u64,
     /// What people call them
     pub version: String,
+    /// The release that they come with
+    pub release: ReleaseId,
     /// How it is run
     pub spec: &'a Component,
 }

@@ -110,7 +110,9 @@ fn deploy_inputs(place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
         "target": place.target,
         "component": place.what.component,
         "digest": place.what.digest,
+        "size": place.what.size,
         "version": place.what.version,
+        "release": place.what.release,
         "run": { "command": run.command, "env": run.env, "health": run.health },
     });
     Ok(object(inputs))

@@ -40,7 +40,9 @@ fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> 
         components: vec![Deployable {
             component: "component.web".parse().unwrap(),
             digest: Digest::of_bytes(b"v1"),
-            version: "1.0.0".to_owned(),
+            size: 10,
+        release: crate::id::Id::new(1, 1),
+        version: "1.0.0".to_owned(),
             spec: &component,
         }],
         template: &template,
@@ -111,6 +113,8 @@ fn what_cannot_be_planned_is_refused_with_what_is_missing() {
     let what = Deployable {
         component: "component.web".parse().unwrap(),
         digest: Digest::of_bytes(b"v1"),
+        size: 10,
+        release: crate::id::Id::new(1, 1),
         version: "1.0.0".to_owned(),
         spec: &component,
     };

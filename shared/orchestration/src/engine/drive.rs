@@ -7,7 +7,8 @@ use super::{
 use crate::{EngineError, queues::Job};
 use weir_domain::{
     engine::{
-        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, after_failure, claim_allowed, drive,
+        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, QUEUE_DELAY_MAX, after_failure,
+        claim_allowed, drive,
     },
     failure::FailureSummary,
     plan::{Executor, NodeStatus},
@@ -148,14 +149,17 @@ impl Engine {
             if node.status.is_terminal() {
                 work.ended(key, node);
             } else {
-                let delay = node.not_before.map_or(Millis(0), |at| at - self.clock.now());
-                // A longer backoff than the queue can hold waits in the wake index.
-                if delay <= weir_domain::engine::QUEUE_DELAY_MAX {
-                    self.dispatch(key, node, delay, work).await?;
-                }
+                self.dispatch_retry(key, node, work).await?;
             }
         }
         Ok(())
+    }
+
+    /// Hands the next attempt out, held back for its backoff; a longer one than the queue can hold waits in the
+    /// wake index
+    pub(super) async fn dispatch_retry(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let delay = node.not_before.map_or(Millis(0), |at| at - self.clock.now());
+        if delay <= QUEUE_DELAY_MAX { self.dispatch(key, node, delay, work).await } else { Ok(()) }
     }
 
     /// A node that waits: has what it waits for happened?

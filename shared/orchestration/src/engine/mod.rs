@@ -1,13 +1,19 @@
 //! The engine over the table, the ledger, the state machines and the queues
 
+mod attempt;
 mod begin;
 mod cancel;
 mod consequences;
+mod decide;
 mod drive;
+mod finish;
 mod reconcile;
 mod segment;
 mod work;
 
+pub(crate) use decide::{Decided, Deciding};
+pub use attempt::{Outcome, Reported, Started};
+pub use reconcile::Reconciled;
 pub use segment::SegmentNext;
 
 use crate::{Clock, EngineError, machines::Machines, queues::Queues};
@@ -19,7 +25,7 @@ use weir_domain::{
     canonical::Digest,
     engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
-    plan::Graph,
+    plan::{Graph, PlanSnapshot},
     scope::Scope,
 };
 use weir_ledger::{Ledger, Signer};
@@ -69,7 +75,14 @@ impl Engine {
         if let Some(graph) = kept(self) {
             return Ok(graph);
         }
-        let graph = Arc::new(self.ledger.plan(hash).await?);
+        let mut read = None;
+        let keep = |bytes: &[u8]| {
+            read = PlanSnapshot::read(bytes, hash).ok();
+            read.as_ref().map(|_| hash.clone())
+        };
+        self.ledger.plan_get(hash, keep).await?;
+        let missing = || EngineError::Inconsistent(format!("the ledger has no plan `{hash}`"));
+        let graph = Arc::new(read.ok_or_else(missing)?);
         let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         if snapshots.len() >= SNAPSHOTS_KEPT {
             snapshots.pop_first();
@@ -79,7 +92,7 @@ impl Engine {
     }
 
     /// The operation, which exists because something refers to it
-    async fn operation(&self, scope: &Scope, id: OperationId) -> Result<Operation, EngineError> {
+    pub(crate) async fn operation(&self, scope: &Scope, id: OperationId) -> Result<Operation, EngineError> {
         self.table
             .operation_get(scope, id)
             .await?

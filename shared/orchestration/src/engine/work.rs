@@ -1,7 +1,7 @@
 //! What is left to do after a write: a list, not a recursion, since a skipped chain may be 10,000 nodes long
 
 use std::collections::VecDeque;
-use weir_domain::engine::{NodeRun, Operation};
+use weir_domain::engine::NodeRun;
 use weir_store::NodeKey;
 
 /// One thing to do
@@ -33,5 +33,3 @@ impl Work {
     }
 }
 
-/// A finish that became possible while consequences were done, to be carried out after them
-pub(super) type Finishing = Option<Box<Operation>>;

@@ -15,6 +15,8 @@ mod record;
 mod transact;
 
 pub use create::create_table;
+#[cfg(test)]
+pub(crate) use record::written;
 pub(crate) use record::{image, key};
 
 use crate::{
@@ -81,12 +83,10 @@ impl DynamoTable {
                 continue;
             }
             let failure = store_error(&error);
-            return match error.into_service_error() {
-                UpdateItemError::ConditionalCheckFailedException(refused) => {
-                    Ok(Applied::Refused(refused.item))
-                }
-                _ => Err(failure),
-            };
+            if let UpdateItemError::ConditionalCheckFailedException(refused) = error.into_service_error() {
+                return Ok(Applied::Refused(refused.item));
+            }
+            return Err(failure);
         }
     }
 
@@ -175,10 +175,9 @@ impl Table for DynamoTable {
                 continue;
             }
             let failure = store_error(&error);
-            return match error.into_service_error() {
-                PutItemError::ConditionalCheckFailedException(_) => Ok(false),
-                _ => Err(failure),
-            };
+            let refused =
+                matches!(error.into_service_error(), PutItemError::ConditionalCheckFailedException(_));
+            return if refused { Ok(false) } else { Err(failure) };
         }
     }
 

@@ -60,3 +60,13 @@ pub(crate) fn image(item: Item) -> Result<Image, StoreError> {
         }
     }
 }
+
+/// The item that holds `image`
+#[cfg(test)]
+pub(crate) fn written(image: &Image) -> Result<Item, EncodeError> {
+    match image {
+        Image::Record(record) => to_item(record, record.version),
+        Image::Node(key, node) => super::node::to_item(key, node),
+        Image::Operation(operation) => super::operation::to_item(operation),
+    }
+}

@@ -1,0 +1,185 @@
+//! Everything that a delivery is planned from, read once
+
+use super::DeliveryError;
+use crate::{Engine, EngineError};
+use weir_domain::{
+    definition::{
+        address::{Address, Kind},
+        spec::{Component, Environment, Policy, Scenario, Service, Target, Template},
+    },
+    delivery::{Release, TargetState},
+    id::ReleaseId,
+    plan::ScenarioRef,
+    planner::{DeliveryRequest, Deployable},
+    scope::Scope,
+};
+use weir_store::{Entity as _, Key};
+
+/// What is known of a release and of where it is to go
+pub(crate) struct Gathered {
+    pub release: Release,
+    pub environment: Address,
+    pub environment_spec: Environment,
+    policies: Vec<(Address, Policy)>,
+    targets: Vec<Address>,
+    components: Vec<(Address, Component)>,
+    pub template: Template,
+    pub scenario: ScenarioRef,
+}
+
+/// Reads what `action` of a release on an environment is planned from
+pub(crate) async fn gather(
+    engine: &Engine,
+    scope: &Scope,
+    action: &str,
+    release_id: ReleaseId,
+    environment: &Address,
+) -> Result<Gathered, DeliveryError> {
+    let key = Key::entity(scope, Release::KIND, release_id);
+    let release = engine.table.read::<Release>(&key).await.map_err(EngineError::from)?;
+    let (release, _) = release.ok_or(DeliveryError::NoRelease(release_id))?;
+    let environment_spec: Environment = required(engine, scope, environment).await?;
+    let service: Service = required(engine, scope, &release.service_id).await?;
+    if !service.environments.iter().any(|known| known.address() == environment) {
+        return Err(DeliveryError::NotItsEnvironment(release.service_id.clone(), environment.clone()));
+    }
+    let mut components = Vec::new();
+    for address in release.components.keys() {
+        components.push((address.clone(), required(engine, scope, address).await?));
+    }
+    let (scenario, template) = recipe(engine, scope, action).await?;
+    Ok(Gathered {
+        policies: policies(engine, scope, environment, &environment_spec).await?,
+        targets: targets(engine, scope, environment).await?,
+        environment: environment.clone(),
+        release,
+        environment_spec,
+        components,
+        template,
+        scenario,
+    })
+}
+
+impl Gathered {
+    /// The request that the planner is given
+    pub fn request(&self) -> DeliveryRequest<'_> {
+        DeliveryRequest {
+            environment: &self.environment,
+            environment_spec: &self.environment_spec,
+            policies: self.policies.iter().map(|(address, policy)| (address, policy)).collect(),
+            targets: self.targets.clone(),
+            components: self.components.iter().filter_map(|(address, spec)| self.deployable(address, spec)).collect(),
+            template: &self.template,
+        }
+    }
+
+    fn deployable<'a>(&self, address: &Address, spec: &'a Component) -> Option<Deployable<'a>> {
+        let component = self.release.components.get(address)?;
+        Some(Deployable {
+            component: address.clone(),
+            digest: component.digest.clone(),
+            size: component.size,
+            version: component.version.clone(),
+            release: self.release.id,
+            spec,
+        })
+    }
+}
+
+async fn required<S: weir_domain::definition::spec::Spec>(
+    engine: &Engine,
+    scope: &Scope,
+    address: &Address,
+) -> Result<S, DeliveryError> {
+    engine.resource(scope, address).await?.ok_or_else(|| DeliveryError::NoResource(address.clone()))
+}
+
+/// The one scenario that does `action` to environments, and its template
+pub(crate) async fn recipe(
+    engine: &Engine,
+    scope: &Scope,
+    action: &str,
+) -> Result<(ScenarioRef, Template), DeliveryError> {
+    let all = engine.resources::<Scenario>(scope, Kind::Scenario).await?;
+    let mut fitting = all.into_iter().filter(|(_, scenario)| {
+        scenario.target_resource_type == Kind::Environment && scenario.actions.iter().any(|does| does == action)
+    });
+    let (address, scenario) = fitting.next().ok_or_else(|| DeliveryError::NoScenario(action.to_owned()))?;
+    let others: Vec<String> = fitting.map(|(other, _)| other.to_string()).collect();
+    if !others.is_empty() {
+        let candidates = std::iter::once(address.to_string()).chain(others).collect();
+        return Err(DeliveryError::Ambiguous { action: action.to_owned(), candidates });
+    }
+    let template: Template = required(engine, scope, scenario.template.address()).await?;
+    Ok((ScenarioRef { scenario: address, template_version: template.version }, template))
+}
+
+async fn policies(
+    engine: &Engine,
+    scope: &Scope,
+    environment: &Address,
+    spec: &Environment,
+) -> Result<Vec<(Address, Policy)>, DeliveryError> {
+    let named = |address: &Address| spec.policy_refs.iter().any(|policy| policy.address() == address);
+    let names = |policy: &Policy| policy.environments.iter().any(|named| named.address() == environment);
+    let all = engine.resources::<Policy>(scope, Kind::Policy).await?;
+    Ok(all.into_iter().filter(|(address, policy)| named(address) || names(policy)).collect())
+}
+
+/// The environment's targets, by address
+pub(crate) async fn targets(
+    engine: &Engine,
+    scope: &Scope,
+    environment: &Address,
+) -> Result<Vec<Address>, DeliveryError> {
+    let all = engine.resources::<Target>(scope, Kind::Target).await?;
+    Ok(all.into_iter().filter(|(_, t)| t.environment.address() == environment).map(|(address, _)| address).collect())
+}
+
+/// Where a release has to run before it may go to `environment`: the one before it in the service's order
+pub(crate) async fn source(
+    engine: &Engine,
+    scope: &Scope,
+    gathered: &Gathered,
+    asked: Option<Address>,
+) -> Result<Option<Address>, DeliveryError> {
+    if asked.is_some() {
+        return Ok(asked);
+    }
+    let service: Service = required(engine, scope, &gathered.release.service_id).await?;
+    let mut before: Option<(u32, Address)> = None;
+    for candidate in &service.environments {
+        let spec: Environment = required(engine, scope, candidate.address()).await?;
+        let order = spec.order_index;
+        if order < gathered.environment_spec.order_index && before.as_ref().is_none_or(|(best, _)| order > *best) {
+            before = Some((order, candidate.address().clone()));
+        }
+    }
+    Ok(before.map(|(_, address)| address))
+}
+
+/// Whether every target of `environment` has the release
+pub(crate) async fn runs_in(
+    engine: &Engine,
+    scope: &Scope,
+    release: ReleaseId,
+    environment: &Address,
+) -> Result<bool, DeliveryError> {
+    let targets = targets(engine, scope, environment).await?;
+    for target in &targets {
+        let state = target_state(engine, scope, target).await?;
+        if state.is_none_or(|(state, _)| state.current.release_id != release) {
+            return Ok(false);
+        }
+    }
+    Ok(!targets.is_empty())
+}
+
+/// What a target was left with, and the version of that record
+pub(crate) async fn target_state(
+    engine: &Engine,
+    scope: &Scope,
+    target: &Address,
+) -> Result<Option<(TargetState, u64)>, EngineError> {
+    Ok(engine.table.read::<TargetState>(&Key::entity(scope, TargetState::KIND, target)).await?)
+}

@@ -1,0 +1,79 @@
+//! Delivery: from "bring this release there" to a plan, an operation, and what follows from its end
+
+mod conclude;
+mod gather;
+mod install;
+mod request;
+mod rollback;
+
+pub use install::record_installed;
+pub use request::{IntentRequest, PromotionRequest, Requested, plan_intent, request_promotion, start_plan};
+
+pub(crate) use conclude::{conclude, end_intent};
+
+use crate::EngineError;
+use weir_domain::{
+    definition::address::Address,
+    delivery::ReleaseStatus,
+    id::{PlanId, ReleaseId, RequestId},
+    plan::PlanStatus,
+    planner::PlanError,
+    time::Millis,
+};
+
+/// Where a request comes from: what its ids are derived from, so that the same request again meets itself
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// When it was first made
+    pub now: Millis,
+    /// What no other request has
+    pub seed: String,
+    /// The API request, if it was one
+    pub request_id: Option<RequestId>,
+}
+
+/// Why something is not delivered
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// There is no such release
+    #[error("there is no release `{0}`")]
+    NoRelease(ReleaseId),
+    /// There is no such plan
+    #[error("there is no plan `{0}`")]
+    NoPlan(PlanId),
+    /// There is no such resource, or it was not applied yet
+    #[error("there is no `{0}` in the definition that is applied")]
+    NoResource(Address),
+    /// The release is not one that may be promoted
+    #[error("release `{0}` is {status}, and only one that is ready or deployed may be brought anywhere", status = .1.as_str())]
+    NotPromotable(ReleaseId, ReleaseStatus),
+    /// The release is of a service that does not go there
+    #[error("`{0}` does not go to `{1}`")]
+    NotItsEnvironment(Address, Address),
+    /// It has to run in another environment first
+    #[error("release `{0}` has to run on every target of `{1}` first")]
+    NotInSource(ReleaseId, Address),
+    /// No recipe does this
+    #[error("no scenario does `{0}` to an environment")]
+    NoScenario(String),
+    /// More than one recipe does this
+    #[error("more than one scenario does `{action}` to an environment: {}", .candidates.join(", "))]
+    Ambiguous {
+        /// What is to be done
+        action: String,
+        /// Which do it
+        candidates: Vec<String>,
+    },
+    /// The intent does not say what is needed
+    #[error("{0}")]
+    Incomplete(String),
+    /// The plan cannot be started as it is
+    #[error("plan `{0}` is {status}, and only one that is ready may be started", status = .1.as_str())]
+    NotStartable(PlanId, PlanStatus),
+    /// There is no plan
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It could not be carried out
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}

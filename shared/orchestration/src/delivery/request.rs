@@ -1,0 +1,334 @@
+//! From a wish to an operation: intent, plan, promotion and operation are recorded together, then started
+
+use super::{
+    DeliveryError, Origin,
+    gather::{Gathered, gather, runs_in, source},
+};
+use crate::{
+    Engine, EngineError,
+    records::record,
+    start::{NewOperation, Placed, operation},
+};
+use serde_json::{Map, Value, json};
+use weir_domain::{
+    actor::Actor,
+    canonical::Digest,
+    definition::address::Address,
+    delivery::{Promotion, PromotionStatus},
+    id::{Id as _, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    intent::{Intent, IntentStatus},
+    operation::OperationType,
+    plan::{DeliveryContext, Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus},
+    planner::{Planned, plan_delivery},
+    scope::Scope,
+    time::Millis,
+};
+use weir_store::{Entity as _, Key, Write};
+
+/// How long a plan may be started after it was made: the world moves on
+const PLAN_LIFE: Millis = Millis::from_secs(24 * 3600);
+
+/// A release that somebody wants in an environment
+#[derive(Debug, Clone)]
+pub struct PromotionRequest {
+    /// What
+    pub release_id: ReleaseId,
+    /// Where
+    pub target_environment: Address,
+    /// Where it has to run already; the environment before it in the service's order where nothing is said
+    pub source_environment: Option<Address>,
+}
+
+/// What an intent asks for
+#[derive(Debug, Clone)]
+pub struct IntentRequest {
+    /// `deploy` or `promote`
+    pub action: String,
+    /// The environment
+    pub environment: Address,
+    /// The release
+    pub release_id: ReleaseId,
+    /// What should be so afterwards, as it was said
+    pub desired_result: Map<String, Value>,
+    /// What must hold on the way
+    pub constraints: Map<String, Value>,
+}
+
+/// What a request led to
+#[derive(Debug, Clone)]
+pub struct Requested {
+    /// The promotion
+    pub promotion: Promotion,
+    /// An operation that does the same was active already: it is the answer
+    pub reused: bool,
+}
+
+/// Promotes a release: records intent, plan, promotion and operation together, and starts the operation
+pub async fn request_promotion(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    request: &PromotionRequest,
+) -> Result<Requested, DeliveryError> {
+    let intent = IntentRequest {
+        action: "promote".to_owned(),
+        environment: request.target_environment.clone(),
+        release_id: request.release_id,
+        desired_result: object(json!({ "release_id": request.release_id })),
+        constraints: request
+            .source_environment
+            .as_ref()
+            .map(|source| object(json!({ "source_environment": source })))
+            .unwrap_or_default(),
+    };
+    let (plan, intent, graph) = make(engine, scope, actor, origin, &intent).await?;
+    let plan = activated(plan);
+    let (promotion, placed) = place(engine, scope, actor, origin, &plan, &intent, graph, true).await?;
+    finish_request(engine, scope, promotion, placed).await
+}
+
+/// Records an intent and its plan, which can then be read, and started
+pub async fn plan_intent(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    request: &IntentRequest,
+) -> Result<(Intent, Plan), DeliveryError> {
+    let (plan, intent, graph) = make(engine, scope, actor, origin, request).await?;
+    keep_snapshot(engine, &graph).await?;
+    let metadata = json!({ "action": intent.action, "plan_id": plan.plan_id, "graph_hash": plan.graph_hash });
+    let writes = [
+        Write::Create(record(scope, &intent)?),
+        Write::Create(record(scope, &plan)?),
+        engine.audit(scope, actor, "intent.create", ("intent", intent.id.to_string()), metadata, origin.request_id)?,
+    ];
+    // Created before by this very request: its ids are derived from it.
+    engine.commit(&writes).await?;
+    Ok((intent, plan))
+}
+
+/// Starts a plan that was recorded with its intent
+pub async fn start_plan(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    plan_id: PlanId,
+) -> Result<Requested, DeliveryError> {
+    let read = engine.table.read::<Plan>(&Key::entity(scope, Plan::KIND, plan_id)).await.map_err(EngineError::from)?;
+    let (plan, _) = read.ok_or(DeliveryError::NoPlan(plan_id))?;
+    let key = Key::entity(scope, Intent::KIND, plan.intent_id);
+    let intent = engine.table.read::<Intent>(&key).await.map_err(EngineError::from)?;
+    let (intent, _) = intent.ok_or(DeliveryError::NoPlan(plan_id))?;
+    let expired = plan.expires_at.is_some_and(|at| at.millis() < engine.clock.now());
+    if plan.status == PlanStatus::Active {
+        // Started before by this very request, or by another one: the promotion's operation is the answer.
+        if let PlanContext::Delivery(context) = &plan.context
+            && let Some(promotion) = promotion(engine, scope, context.promotion_id).await?
+        {
+            return Ok(Requested { promotion, reused: true });
+        }
+    }
+    if plan.status != PlanStatus::Ready || expired {
+        return Err(DeliveryError::NotStartable(plan_id, plan.status));
+    }
+    let graph = PlanSnapshot::new(engine.graph(&plan.graph_hash).await?.as_ref().clone());
+    let graph = graph.map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+    let plan = activated(plan);
+    let (promotion, placed) = place(engine, scope, actor, origin, &plan, &intent, graph, false).await?;
+    finish_request(engine, scope, promotion, placed).await
+}
+
+async fn finish_request(
+    engine: &Engine,
+    scope: &Scope,
+    promotion: Promotion,
+    placed: Placed,
+) -> Result<Requested, DeliveryError> {
+    let reused = matches!(placed, Placed::Other(_));
+    let operation_id = placed.operation();
+    if operation_id == promotion.workflow_run_id {
+        return Ok(Requested { promotion, reused });
+    }
+    // Another request for the same was first: its promotion is the answer.
+    let other = engine.table.operation_get(scope, operation_id).await.map_err(EngineError::from)?;
+    let found = match other.and_then(|other| other.info.promotion_id) {
+        Some(id) => self::promotion(engine, scope, id).await?,
+        None => None,
+    };
+    let missing = || EngineError::Inconsistent(format!("operation `{operation_id}` has no promotion"));
+    Ok(Requested { promotion: found.ok_or_else(missing)?, reused })
+}
+
+async fn promotion(engine: &Engine, scope: &Scope, id: PromotionId) -> Result<Option<Promotion>, DeliveryError> {
+    let read = engine.table.read::<Promotion>(&Key::entity(scope, Promotion::KIND, id)).await;
+    Ok(read.map_err(EngineError::from)?.map(|(promotion, _)| promotion))
+}
+
+/// The intent, its plan and its graph, not yet recorded
+async fn make(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    request: &IntentRequest,
+) -> Result<(Plan, Intent, PlanSnapshot), DeliveryError> {
+    let gathered = gather(engine, scope, &request.action, request.release_id, &request.environment).await?;
+    if !gathered.release.status.is_promotable() {
+        return Err(DeliveryError::NotPromotable(request.release_id, gathered.release.status));
+    }
+    let asked = request.constraints.get("source_environment").and_then(Value::as_str);
+    let asked = asked.map(str::parse).transpose().map_err(|_| {
+        DeliveryError::Incomplete("`source_environment` is not the address of an environment".to_owned())
+    })?;
+    if let Some(source) = source(engine, scope, &gathered, asked).await?
+        && !runs_in(engine, scope, request.release_id, &source).await?
+    {
+        return Err(DeliveryError::NotInSource(request.release_id, source));
+    }
+    let Planned { graph, bindings } = plan_delivery(&gathered.request())?;
+    let snapshot = PlanSnapshot::new(graph).map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+    let (millis, seed) = (origin.now.0, &origin.seed);
+    let intent = Intent {
+        id: IntentId::derived(millis, seed),
+        actor: actor.clone(),
+        action: request.action.clone(),
+        target_resource_type: request.environment.kind(),
+        target_resource_id: request.environment.to_string(),
+        desired_result: request.desired_result.clone(),
+        constraints: request.constraints.clone(),
+        status: IntentStatus::Planned,
+        plan_id: Some(PlanId::derived(millis, seed)),
+        failure: None,
+        created_at: origin.now.into(),
+    };
+    let plan = Plan {
+        plan_id: PlanId::derived(millis, seed),
+        intent_id: intent.id,
+        operation_type: if request.action == "promote" { OperationType::Promote } else { OperationType::Deploy },
+        scenario_ref: Some(gathered.scenario.clone()),
+        status: PlanStatus::Ready,
+        effective_version: 1,
+        graph_hash: snapshot.graph_hash.clone(),
+        node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
+        customizations: Vec::new(),
+        bindings,
+        context: PlanContext::Delivery(context(&gathered, PromotionId::derived(millis, seed))),
+        created_by: actor.clone(),
+        created_at: origin.now.into(),
+        expires_at: Some((origin.now + PLAN_LIFE).into()),
+    };
+    Ok((plan, intent, snapshot))
+}
+
+fn context(gathered: &Gathered, promotion_id: PromotionId) -> DeliveryContext {
+    DeliveryContext {
+        promotion_id,
+        release_id: gathered.release.id,
+        service: gathered.release.service_id.clone(),
+        environment: gathered.environment.clone(),
+        delivery: gathered.environment_spec.delivery.clone(),
+        rollback_of: None,
+    }
+}
+
+/// Records the operation with its promotion (and with `new`, its intent and plan) and starts it
+#[expect(clippy::too_many_arguments, reason = "one transaction over all that was made for one request")]
+async fn place(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    plan: &Plan,
+    intent: &Intent,
+    snapshot: PlanSnapshot,
+    new: bool,
+) -> Result<(Promotion, Placed), DeliveryError> {
+    let PlanContext::Delivery(context) = &plan.context else {
+        return Err(DeliveryError::Incomplete("the plan delivers nothing".to_owned()));
+    };
+    keep_snapshot(engine, &snapshot).await?;
+    let key = Key::entity(scope, weir_domain::delivery::Release::KIND, context.release_id);
+    let release = engine.table.read::<weir_domain::delivery::Release>(&key).await.map_err(EngineError::from)?;
+    let (release, _) = release.ok_or(DeliveryError::NoRelease(context.release_id))?;
+    let operation_id = OperationId::derived(origin.now.0, &origin.seed);
+    let promotion = Promotion {
+        id: context.promotion_id,
+        release_id: context.release_id,
+        service_id: context.service.clone(),
+        version: release.version.clone(),
+        source_environment_id: None,
+        target_environment_id: context.environment.clone(),
+        status: PromotionStatus::Pending,
+        decision_record: Vec::new(),
+        workflow_run_id: operation_id,
+        intent_id: intent.id,
+        plan_id: plan.plan_id,
+        rolled_back_by: None,
+        requested_by: actor.clone(),
+        requested_at: origin.now.into(),
+    };
+    let identity = json!({
+        "type": plan.operation_type, "scope": scope, "service": context.service,
+        "environment": context.environment, "release": context.release_id,
+    });
+    let made = operation(
+        &snapshot.nodes,
+        NewOperation {
+            operation_id,
+            scope: scope.clone(),
+            operation_type: plan.operation_type,
+            plan_id: plan.plan_id,
+            intent_id: intent.id,
+            graph_hash: snapshot.graph_hash,
+            identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+            actor: actor.clone(),
+            title: title(&promotion),
+            now: origin.now,
+            promotion_id: Some(promotion.id),
+            release_id: Some(context.release_id),
+            environment: Some(context.environment.to_string()),
+            rollback_of: None,
+        },
+    );
+    let metadata = json!({
+        "release_id": promotion.release_id, "environment": promotion.target_environment_id,
+        "operation_id": operation_id, "graph_hash": plan.graph_hash,
+    });
+    let mut writes = vec![
+        Write::Create(record(scope, &promotion)?),
+        engine.audit(scope, actor, "promotion.create", ("promotion", promotion.id.to_string()), metadata, origin.request_id)?,
+    ];
+    if new {
+        writes.extend([Write::Create(record(scope, intent)?), Write::Create(record(scope, plan)?)]);
+    } else {
+        writes.push(Write::Replace { expected: 1, record: record(scope, plan)? });
+    }
+    let placed = engine.place(made, writes).await?;
+    Ok((promotion, placed))
+}
+
+fn title(promotion: &Promotion) -> String {
+    let name = |address: &Address| address.to_string().split_once('.').map_or(String::new(), |(_, name)| name.to_owned());
+    format!("{} {} → {}", name(&promotion.service_id), promotion.version, name(&promotion.target_environment_id))
+}
+
+fn activated(mut plan: Plan) -> Plan {
+    plan.status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
+    plan
+}
+
+/// Keeps the graph where every node's executor reads it, before anything refers to it
+pub(crate) async fn keep_snapshot(engine: &Engine, snapshot: &PlanSnapshot) -> Result<(), EngineError> {
+    let bytes = serde_json::to_vec(snapshot).map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+    Ok(engine.ledger.plan_put(&snapshot.graph_hash, bytes).await?)
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}

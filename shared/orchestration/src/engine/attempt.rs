@@ -1,0 +1,130 @@
+//! One attempt of a node: start it, keep its lease, end it
+//!
+//! Each carries the attempt that it is about, and an older one changes nothing: a holder that was given up
+//! cannot speak for the one that followed it.
+
+use super::{Engine, work::Work};
+use crate::EngineError;
+use weir_domain::{
+    engine::{LEASE, NodeRun, NodeUpdate, after_failure},
+    failure::FailureSummary,
+    plan::NodeStatus,
+    time::Millis,
+};
+use weir_store::{Applied, NodeKey};
+
+/// What became of an attempt that somebody wanted to start
+#[derive(Debug, Clone, PartialEq)]
+pub enum Started {
+    /// It is yours
+    Yes(Box<NodeRun>),
+    /// It may not start before this much longer
+    TooEarly(Millis),
+    /// Somebody else has it, or it is not wanted any more
+    No,
+}
+
+/// How an attempt ended
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Well
+    Succeeded,
+    /// Badly
+    Failed {
+        /// Why: already sanitised
+        error: FailureSummary,
+        /// Whether another attempt may help
+        retryable: bool,
+    },
+}
+
+/// What became of a report
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reported {
+    /// It counts; the same report again is answered the same
+    Accepted(Box<NodeRun>),
+    /// Another attempt has the node now, or another report ended it: it changes nothing
+    Refused(Box<NodeRun>),
+    /// There is no such node
+    Missing,
+}
+
+impl Engine {
+    /// Begins the work of `attempt` for `holder`: one winner
+    pub async fn start(&self, key: &NodeKey, attempt: u32, holder: &str) -> Result<Started, EngineError> {
+        let Some(node) = self.table.node_get(key).await? else { return Ok(Started::No) };
+        let now = self.clock.now();
+        if let Some(wait) = node.not_before.map(|at| at - now).filter(|wait| *wait > Millis(0))
+            && node.attempt == attempt
+            && node.status == NodeStatus::Ready
+        {
+            return Ok(Started::TooEarly(wait));
+        }
+        let deadline = now + Millis::from_secs(i64::from(node.terms.timeout_s));
+        let lease_until = deadline.min(now + LEASE);
+        let start = NodeUpdate::Start { attempt, holder: holder.to_owned(), now, lease_until, deadline };
+        Ok(match self.update(key, &start).await? {
+            Applied::Done(node) => Started::Yes(Box::new(node)),
+            Applied::Refused(_) => Started::No,
+        })
+    }
+
+    /// The holder of `attempt` lives. `None`: it has been given up and must stop
+    pub async fn heartbeat(&self, key: &NodeKey, attempt: u32) -> Result<Option<NodeRun>, EngineError> {
+        let Some(node) = self.table.node_get(key).await? else { return Ok(None) };
+        let until = self.clock.now() + LEASE;
+        // A lease never outlives its attempt's time limit, or a holder could live for ever.
+        let lease_until = node.deadline.map_or(until, |deadline| until.min(deadline));
+        match self.update(key, &NodeUpdate::Heartbeat { attempt, lease_until }).await? {
+            Applied::Done(node) => Ok(Some(node)),
+            Applied::Refused(_) => Ok(None),
+        }
+    }
+
+    /// `attempt` has ended; `result_id` names the report, so that the same one again is recognised
+    pub async fn report(
+        &self,
+        key: &NodeKey,
+        attempt: u32,
+        outcome: Outcome,
+        result_id: String,
+    ) -> Result<Reported, EngineError> {
+        let Some(node) = self.table.node_get(key).await? else { return Ok(Reported::Missing) };
+        let now = self.clock.now();
+        let update = match outcome {
+            Outcome::Succeeded => NodeUpdate::Complete {
+                attempt,
+                status: NodeStatus::Succeeded,
+                result_id,
+                now,
+                error: None,
+                lease_seen: None,
+            },
+            Outcome::Failed { error, retryable } if node.attempt == attempt => {
+                after_failure(&node, error, retryable, result_id, now, self.jitter(), None)
+            }
+            Outcome::Failed { .. } => return Ok(refused(node, attempt)),
+        };
+        let mut work = Work::default();
+        let after = match self.update(key, &update).await? {
+            Applied::Done(after) => after,
+            Applied::Refused(Some(now)) => return Ok(refused(now, attempt)),
+            Applied::Refused(None) => return Ok(Reported::Missing),
+        };
+        if after.status.is_terminal() {
+            work.ended(key.clone(), after.clone());
+        } else {
+            self.dispatch_retry(key.clone(), after.clone(), &mut work).await?;
+        }
+        self.carry_out(work).await?;
+        Ok(Reported::Accepted(Box::new(after)))
+    }
+}
+
+/// A report that changes nothing. A failure that had already led to another attempt was accepted before
+fn refused(node: NodeRun, attempt: u32) -> Reported {
+    if node.past.iter().any(|past| past.attempt == attempt && past.error.code != "lease_expired") {
+        return Reported::Accepted(Box::new(node));
+    }
+    Reported::Refused(Box::new(node))
+}

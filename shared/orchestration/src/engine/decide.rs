@@ -1,0 +1,103 @@
+//! Nodes that are decided inside the function that finds them ready: gates, evidence, sub-operations
+//!
+//! Every decision reads what it is decided on, then completes the node. Asked again it decides the same or,
+//! where it was pending, anew; so anyone may ask: the claimer, whoever closed a gate, the stream, reconcile.
+
+use super::{Engine, work::Work};
+use crate::{EngineError, evidence, gates};
+use weir_domain::{
+    engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation},
+    failure::FailureSummary,
+    plan::{Graph, NodeStatus, NodeType, PlanNode},
+    time::Millis,
+};
+use std::collections::BTreeSet;
+use weir_store::{Applied, NodeKey};
+
+/// What a decision came to
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Decided {
+    /// The node ends well
+    Yes,
+    /// The node ends badly
+    No(FailureSummary),
+    /// Something outside has to happen first; look again at this time even if nobody hints at it
+    Later(Millis),
+}
+
+/// Everything that a decision may be made on
+pub(crate) struct Deciding<'a> {
+    pub operation: &'a Operation,
+    pub graph: &'a Graph,
+    pub plan_node: &'a PlanNode,
+    pub node: &'a NodeRun,
+}
+
+impl Engine {
+    /// Decides a node that is ready or waits
+    pub(super) async fn decide(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        let operation = self.operation(&key.scope, key.operation).await?;
+        let graph = self.graph(&operation.info.graph_hash).await?;
+        let missing = || EngineError::Inconsistent(format!("the plan has no node {}", key.ordinal));
+        let plan_node = graph.node(key.ordinal).ok_or_else(missing)?;
+        let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };
+        let decided = match plan_node.node_type {
+            NodeType::Gate => gates::decide(self, &deciding).await?,
+            NodeType::Evidence => evidence::decide(self, &deciding).await?,
+            NodeType::Verification => self.within_budget(&deciding).await?,
+            NodeType::Job
+            | NodeType::Intervention
+            | NodeType::SubOperation
+            | NodeType::Change
+            | NodeType::Join => {
+                let message = format!("`{}` cannot be decided inside a function", plan_node.node_type.as_str());
+                Decided::No(FailureSummary::new("not_supported", message))
+            }
+        };
+        self.carry_decision(key, &node, decided, work).await
+    }
+
+    /// Whether at most as many targets have failed, in the batches before this node, as it allows
+    async fn within_budget(&self, d: &Deciding<'_>) -> Result<Decided, EngineError> {
+        let allowed = d.plan_node.job_contract.as_ref().and_then(|contract| contract.inputs.get("max_failed")?.as_u64());
+        let before = d.graph.upstream(d.node.ordinal);
+        let nodes = self.all_nodes(d.operation).await?;
+        let failed = nodes.iter().filter(|node| before.contains(&node.ordinal) && node.status == NodeStatus::Failed);
+        let targets: BTreeSet<String> = failed
+            .filter_map(|node| d.graph.node(node.ordinal)?.job_contract.as_ref()?.inputs.get("target").map(ToString::to_string))
+            .collect();
+        if u64::try_from(targets.len()).is_ok_and(|failed| failed <= allowed.unwrap_or(0)) {
+            return Ok(Decided::Yes);
+        }
+        let message = format!("{} targets failed, and at most {} may", targets.len(), allowed.unwrap_or(0));
+        Ok(Decided::No(FailureSummary::new("too_many_failed", message)))
+    }
+
+    async fn carry_decision(
+        &self,
+        key: NodeKey,
+        node: &NodeRun,
+        decided: Decided,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        let (attempt, now) = (node.attempt, self.clock.now());
+        let result_id = format!("decide/{attempt}");
+        let complete = |status, error| NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen: None };
+        let update = match decided {
+            Decided::Yes => complete(NodeStatus::Succeeded, None),
+            Decided::No(error) => complete(NodeStatus::Failed, Some(error)),
+            // It waits already: nothing to write, or whoever looks would write for ever.
+            Decided::Later(_) if node.status == NodeStatus::Waiting => return Ok(()),
+            Decided::Later(wake) => NodeUpdate::Wait { attempt, now, wake: wake.min(now + LOOK_AGAIN) },
+        };
+        match self.update(&key, &update).await? {
+            Applied::Done(after) if after.status.is_terminal() => work.ended(key, after),
+            Applied::Done(after) if after.status == NodeStatus::Waiting => {
+                // Written, now look again: what it waits for may have happened between the look and the write (R1).
+                work.drive(key, after);
+            }
+            Applied::Done(_) | Applied::Refused(_) => {}
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,143 @@
+//! Finish: one writer ends the operation; what follows from that is repeatable
+//!
+//! The end is written first. Then the root execution is told, whose `Finish` state runs the body; where nobody
+//! waits for the token any more, the body runs here. A crash between the two leaves `todo` on the operation.
+
+use super::Engine;
+use crate::{EngineError, definition, delivery, machines::Sent};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use std::collections::BTreeMap;
+use weir_domain::{
+    engine::{NodeRun, Operation, OperationUpdate, TODO_FINISH, TODO_PATIENCE},
+    failure::FailureSummary,
+    id::OperationId,
+    operation::{OperationStatus, OperationType},
+    plan::{Executor, NodeStatus, OnFailure},
+    scope::Scope,
+};
+use weir_store::{Applied, Key, TransactError, Write};
+
+/// Segments that are read at a time
+const READ_PARALLEL: usize = 8;
+
+impl Engine {
+    /// Every segment has been closed: ends the operation
+    pub(super) async fn finish(&self, operation: &Operation) -> Result<(), EngineError> {
+        let nodes = self.all_nodes(operation).await?;
+        let (status, failure_summary) = outcome(operation, &nodes);
+        let now = self.clock.now();
+        let finish = OperationUpdate::Finish {
+            status,
+            now,
+            wake: now + TODO_PATIENCE,
+            failure_summary,
+            summary_counts: counts(&nodes),
+        };
+        let ended = match self.update_operation(operation, &finish).await? {
+            Applied::Done(ended) => ended,
+            Applied::Refused(Some(ended)) if !ended.is_active() && !ended.finished => ended,
+            Applied::Refused(_) => return Ok(()),
+        };
+        let mut told = false;
+        for token in &ended.tokens {
+            told |= self.send_root(&ended, token).await? == Sent::Accepted;
+        }
+        if told { Ok(()) } else { self.finish_steps(&ended).await }
+    }
+
+    /// What follows from the operation's end; called by the root execution's `Finish`
+    pub async fn finish_operation(&self, scope: &Scope, id: OperationId) -> Result<(), EngineError> {
+        let operation = self.operation(scope, id).await?;
+        if operation.is_active() { Ok(()) } else { self.finish_steps(&operation).await }
+    }
+
+    /// The root execution ended without its operation: what is open is ended, so that it hangs on nobody
+    pub async fn abort(&self, scope: &Scope, id: OperationId) -> Result<(), EngineError> {
+        let operation = self.operation(scope, id).await?;
+        if operation.is_active() {
+            self.cancel(scope, id, "system:abort").await?;
+            return Ok(());
+        }
+        self.finish_steps(&operation).await
+    }
+
+    /// The body: each step may be repeated by anyone
+    pub(super) async fn finish_steps(&self, operation: &Operation) -> Result<(), EngineError> {
+        if operation.finished {
+            return self.done(operation, TODO_FINISH).await;
+        }
+        match operation.info.operation_type {
+            OperationType::Deploy | OperationType::Promote | OperationType::Rollback => {
+                delivery::conclude(self, operation).await?;
+            }
+            OperationType::DefinitionApply => definition::conclude(self, operation).await?,
+            OperationType::PipelineRun
+            | OperationType::AssignmentsFetch
+            | OperationType::AssignmentsRestore
+            | OperationType::ReconcileAdapterRuns => {}
+        }
+        self.release_run(operation).await?;
+        self.update_operation(operation, &OperationUpdate::Finished).await?;
+        self.done(operation, TODO_FINISH).await
+    }
+
+    /// Lets the next operation of the same identity begin; the lock of another operation is left alone
+    async fn release_run(&self, operation: &Operation) -> Result<(), EngineError> {
+        let info = &operation.info;
+        let key = Key::active_run(&info.scope, &info.run_identity_hash);
+        let Some(lock) = self.table.get(&key).await? else { return Ok(()) };
+        if lock.doc.get("operation_id").and_then(|id| id.as_str()) != Some(&info.operation_id.to_string()) {
+            return Ok(());
+        }
+        match self.table.transact(&[Write::Delete { key, expected: lock.version }]).await {
+            Ok(()) | Err(TransactError::Conflict(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends the root execution's wait
+    pub(super) async fn send_root(&self, operation: &Operation, token: &str) -> Result<Sent, EngineError> {
+        let output = serde_json::json!({
+            "scope": operation.info.scope,
+            "operation": operation.info.operation_id,
+            "status": operation.status,
+        });
+        Ok(self.machines.succeed(token, &output.to_string()).await?)
+    }
+
+    /// Every node of the operation, by ordinal
+    pub async fn all_nodes(&self, operation: &Operation) -> Result<Vec<NodeRun>, EngineError> {
+        let info = &operation.info;
+        let segments: Vec<Vec<NodeRun>> = stream::iter(0..info.segments)
+            .map(|segment| async move {
+                self.table.nodes(&info.scope, info.operation_id, segment).await.map_err(EngineError::from)
+            })
+            .buffered(READ_PARALLEL)
+            .try_collect()
+            .await?;
+        Ok(segments.into_iter().flatten().collect())
+    }
+}
+
+/// How the operation ended, and why if not well: the first failure in the order of the plan
+fn outcome(operation: &Operation, nodes: &[NodeRun]) -> (OperationStatus, Option<FailureSummary>) {
+    if operation.cancel {
+        let by = operation.cancelled_by.as_deref().unwrap_or("somebody");
+        let summary = FailureSummary::new("cancelled", format!("cancelled by {by}"));
+        return (OperationStatus::Cancelled, Some(summary));
+    }
+    let counts_as_failure =
+        |node: &&NodeRun| node.status == NodeStatus::Failed && node.terms.on_failure != OnFailure::Continue;
+    let Some(failed) = nodes.iter().find(counts_as_failure) else { return (OperationStatus::Succeeded, None) };
+    let unknown = || FailureSummary::new("failed", format!("node {} failed", failed.ordinal));
+    (OperationStatus::Failed, Some(failed.error.clone().unwrap_or_else(unknown)))
+}
+
+fn counts(nodes: &[NodeRun]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for node in nodes.iter().filter(|node| node.terms.runs != Executor::Join) {
+        *counts.entry(format!("nodes_{}", node.status.as_str())).or_default() += 1;
+        *counts.entry("nodes_total".to_owned()).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,205 @@
+//! Evidence: signed and kept before anyone is told that what it is about has ended
+
+use crate::{
+    Engine, EngineError,
+    engine::{Decided, Deciding},
+    records::record,
+};
+use std::collections::BTreeMap;
+use weir_domain::{
+    delivery::{PromotionCommand, Promotion, Release, TargetState},
+    engine::{NodeRun, Operation},
+    evidence::{
+        Decision, Envelope, EvidenceContent, EvidencePacket, Execution, ExecutionNode, GateRecord, PAYLOAD_TYPE,
+        PacketType, ReleaseRef, Statement, pae, verify,
+    },
+    gate::VerdictResult,
+    id::{EvidenceId, Id as _, OperationId},
+    operation::OperationStatus,
+    plan::Executor,
+    time::Millis,
+    timeline::TimelineKind,
+};
+use weir_store::{Entity as _, EvidenceRow, Key, Write};
+
+/// Nobody may remove evidence before this: seven years
+const RETAIN: Millis = Millis::from_secs(7 * 365 * 24 * 3600);
+
+/// The packet of one type that an operation leaves: whoever writes it derives the same id
+pub fn evidence_id(operation: OperationId, packet: PacketType) -> EvidenceId {
+    EvidenceId::derived(operation.millis(), &format!("{operation}/{}", packet.as_str()))
+}
+
+/// The node that states what the gates decided; everything after it happens under that statement
+pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
+    let nodes = engine.all_nodes(d.operation).await?;
+    write(engine, d.operation, PacketType::ReleaseDecision, &nodes).await?;
+    engine.change_promotion(d.operation, |promotion| promotion.clone().after(PromotionCommand::Approve).ok()).await?;
+    Ok(Decided::Yes)
+}
+
+/// Writes the packet, once: a repetition finds it and only sees to it that it is listed
+pub(crate) async fn write(
+    engine: &Engine,
+    operation: &Operation,
+    packet_type: PacketType,
+    nodes: &[NodeRun],
+) -> Result<(), EngineError> {
+    let info = &operation.info;
+    let id = evidence_id(info.operation_id, packet_type);
+    let key = Key::entity(&info.scope, EvidenceRow::KIND, id);
+    if engine.table.get(&key).await?.is_some() {
+        return Ok(());
+    }
+    let packet = match engine.ledger.evidence_get(info.operation_id, id).await? {
+        // Written before, by somebody who died before it was listed.
+        Some(bytes) => read(engine, &bytes).await?,
+        None => seal(engine, operation, packet_type, id, nodes).await?,
+    };
+    let row = EvidenceRow {
+        id,
+        packet_type,
+        operation_id: info.operation_id,
+        promotion_id: info.promotion_id,
+        content_hash: packet.content_hash,
+        signer_key_ref: packet.signer_key_ref,
+        created_at: packet.created_at,
+    };
+    let message = format!("{} evidence {id}", packet_type.as_str());
+    let event = engine.event(operation, TimelineKind::EvidenceWritten, message, None)?;
+    engine.commit(&[Write::Create(record(&info.scope, &row)?), event]).await?;
+    Ok(())
+}
+
+/// Signs the packet and keeps it; where another writer was first, that one's is the packet
+async fn seal(
+    engine: &Engine,
+    operation: &Operation,
+    packet_type: PacketType,
+    id: EvidenceId,
+    nodes: &[NodeRun],
+) -> Result<EvidencePacket, EngineError> {
+    let info = &operation.info;
+    let now = engine.clock.now();
+    let content = content(engine, operation, packet_type, nodes).await?;
+    let key_ref = engine.signer.key_ref().to_owned();
+    let packet =
+        EvidencePacket::new(id, info.scope.clone(), info.promotion_id, packet_type, content, key_ref, now.into());
+    let packet = packet.map_err(unreadable)?;
+    let statement = Statement::new(packet.clone());
+    let payload = statement.payload().map_err(unreadable)?;
+    let signature = engine.signer.sign(&pae(PAYLOAD_TYPE, &payload)).await?;
+    let envelope = Envelope::new(&payload, engine.signer.key_ref(), &signature);
+    let bytes = serde_json::to_vec(&envelope).map_err(unreadable)?;
+    match engine.ledger.evidence_put(info.operation_id, id, bytes, now + RETAIN).await? {
+        weir_ledger::objects::Put::Created(_) => Ok(packet),
+        weir_ledger::objects::Put::Existed => {
+            let bytes = engine.ledger.evidence_get(info.operation_id, id).await?.unwrap_or_default();
+            read(engine, &bytes).await
+        }
+    }
+}
+
+async fn read(engine: &Engine, bytes: &[u8]) -> Result<EvidencePacket, EngineError> {
+    let envelope: Envelope = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let key = engine.signer.public_key_pem().await?;
+    Ok(verify(&envelope, &key).map_err(unreadable)?.predicate)
+}
+
+async fn content(
+    engine: &Engine,
+    operation: &Operation,
+    packet_type: PacketType,
+    nodes: &[NodeRun],
+) -> Result<EvidenceContent, EngineError> {
+    let info = &operation.info;
+    let promotion = match info.promotion_id {
+        Some(id) => engine.table.read::<Promotion>(&Key::entity(&info.scope, Promotion::KIND, id)).await?,
+        None => None,
+    };
+    let promotion = promotion.map(|(promotion, _)| promotion);
+    let release = match info.release_id {
+        Some(id) => engine.table.read::<Release>(&Key::entity(&info.scope, Release::KIND, id)).await?,
+        None => None,
+    };
+    let mut actors = BTreeMap::from([("requested_by".to_owned(), info.actor.clone())]);
+    for outcome in promotion.iter().flat_map(|promotion| &promotion.decision_record) {
+        for (number, decision) in decisions(&outcome.inputs).iter().enumerate() {
+            if let Ok(actor) = serde_json::from_value(decision["actor"].clone()) {
+                actors.insert(format!("decided.{}.{}", outcome.node_id, number + 1), actor);
+            }
+        }
+    }
+    let done = packet_type != PacketType::ReleaseDecision;
+    Ok(EvidenceContent {
+        operation_id: info.operation_id,
+        operation_type: info.operation_type,
+        graph_hash: info.graph_hash.clone(),
+        release: release.map(|(release, _)| release_ref(&release)),
+        environment: info.environment.clone(),
+        actors,
+        decision: promotion.as_ref().map(decision),
+        execution: if done { Some(execution(engine, operation, nodes).await?) } else { None },
+        previous: info.rollback_of,
+    })
+}
+
+fn release_ref(release: &Release) -> ReleaseRef {
+    let components = release.components.iter().map(|(address, it)| (address.to_string(), it.digest.clone()));
+    ReleaseRef {
+        release_id: release.id,
+        service: release.service_id.to_string(),
+        version: release.version.clone(),
+        components: components.collect(),
+    }
+}
+
+fn decisions(inputs: &serde_json::Value) -> Vec<serde_json::Value> {
+    inputs["decisions"].as_array().cloned().unwrap_or_default()
+}
+
+fn decision(promotion: &Promotion) -> Decision {
+    let gates = promotion.decision_record.iter().map(|outcome| GateRecord {
+        node_id: outcome.node_id.to_string(),
+        kind: outcome.kind.clone(),
+        result: outcome.verdict.result.as_str().to_owned(),
+        reason_codes: outcome.verdict.reason_codes.iter().map(|code| <&str>::from(*code).to_owned()).collect(),
+        inputs: outcome.inputs.clone(),
+        decisions: decisions(&outcome.inputs),
+    });
+    let allowed = promotion.decision_record.iter().all(|outcome| outcome.verdict.result == VerdictResult::Allow);
+    Decision { result: if allowed { "allow" } else { "deny" }.to_owned(), gates: gates.collect() }
+}
+
+async fn execution(engine: &Engine, operation: &Operation, nodes: &[NodeRun]) -> Result<Execution, EngineError> {
+    let info = &operation.info;
+    let graph = engine.graph(&info.graph_hash).await?;
+    let mut targets = BTreeMap::new();
+    for node in nodes {
+        let Executor::Agent(target) = &node.terms.runs else { continue };
+        let key = Key::entity(&info.scope, TargetState::KIND, target);
+        if let Some((state, _)) = engine.table.read::<TargetState>(&key).await? {
+            targets.insert(target.to_string(), state.current.digest);
+        }
+    }
+    let nodes = nodes.iter().filter(|node| node.terms.runs != Executor::Join).map(|node| ExecutionNode {
+        node_id: graph.node(node.ordinal).map_or_else(|| node.ordinal.to_string(), |it| it.node_id.to_string()),
+        status: node.status,
+        attempts: node.attempt,
+        started_at: node.started_at.map(Into::into),
+        finished_at: node.finished_at.map(Into::into),
+        error: node.error.as_ref().map(|error| error.code.clone()),
+    });
+    let status: OperationStatus = operation.status;
+    Ok(Execution {
+        status,
+        started_at: operation.started_at.map(Into::into),
+        completed_at: operation.completed_at.map(Into::into),
+        nodes: nodes.collect(),
+        targets,
+    })
+}
+
+fn unreadable(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Inconsistent(format!("the evidence cannot be made: {error}"))
+}

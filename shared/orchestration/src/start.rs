@@ -1,0 +1,120 @@
+//! The start of an operation: recorded with everything that belongs to it, then handed to Step Functions
+
+use crate::{Engine, EngineError, records::record};
+use weir_domain::{
+    actor::Actor,
+    canonical::Digest,
+    engine::{Operation, OperationInfo},
+    id::{IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    operation::OperationType,
+    plan::Graph,
+    scope::Scope,
+    time::Millis,
+    timeline::TimelineKind,
+};
+use weir_store::{ActiveRun, Key, TransactError, Write};
+
+/// An operation has ended within this, or is cancelled: an execution of Step Functions lives one year at most
+const OPERATION_LIFE: Millis = Millis::from_secs(360 * 24 * 3600);
+
+/// How often a placement that met another one is tried again
+const TRIES: u32 = 5;
+
+/// What an operation is made of
+pub(crate) struct NewOperation {
+    pub operation_id: OperationId,
+    pub scope: Scope,
+    pub operation_type: OperationType,
+    pub plan_id: PlanId,
+    pub intent_id: IntentId,
+    pub graph_hash: Digest,
+    pub identity: Digest,
+    pub actor: Actor,
+    pub title: String,
+    pub now: Millis,
+    pub promotion_id: Option<PromotionId>,
+    pub release_id: Option<ReleaseId>,
+    pub environment: Option<String>,
+    pub rollback_of: Option<OperationId>,
+}
+
+/// Where a new operation ended up
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placed {
+    /// It is the one that was made for this request
+    Own(OperationId),
+    /// One of the same identity was active already
+    Other(OperationId),
+}
+
+impl Placed {
+    /// The operation that carries out what was asked for
+    pub const fn operation(self) -> OperationId {
+        match self {
+            Self::Own(id) | Self::Other(id) => id,
+        }
+    }
+}
+
+/// The operation `new` over `graph`
+pub(crate) fn operation(graph: &Graph, new: NewOperation) -> Operation {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Operation::new(OperationInfo {
+        operation_id: new.operation_id,
+        scope: new.scope,
+        operation_type: new.operation_type,
+        plan_id: new.plan_id,
+        intent_id: new.intent_id,
+        graph_hash: new.graph_hash,
+        nodes: count(graph.len()),
+        segments: count(graph.segments().len()),
+        run_identity_hash: new.identity,
+        actor: new.actor,
+        title: new.title,
+        created_at: new.now,
+        deadline: new.now + OPERATION_LIFE,
+        promotion_id: new.promotion_id,
+        release_id: new.release_id,
+        environment: new.environment,
+        rollback_of: new.rollback_of,
+        context: std::collections::BTreeMap::new(),
+    })
+}
+
+impl Engine {
+    /// Records `operation` together with `writes` and starts it, unless one of its identity is active
+    ///
+    /// Repeatable: made again with the same ids it meets itself. A crash after the transaction leaves the
+    /// operation with `begin` to be done, which reconcile finds.
+    pub(crate) async fn place(&self, operation: Operation, writes: Vec<Write>) -> Result<Placed, EngineError> {
+        let info = operation.info.clone();
+        let lock = ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
+        let created = format!("{} by {}", info.operation_type.as_str(), info.actor.id);
+        let mut all = vec![
+            Write::Create(record(&info.scope, &lock)?),
+            self.event(&operation, TimelineKind::OperationCreated, created, Some(&info.actor))?,
+            Write::CreateOperation(Box::new(operation)),
+        ];
+        all.extend(writes);
+        for _ in 0..TRIES {
+            match self.table.transact(&all).await {
+                Ok(()) => {
+                    self.start_root(&info.scope, info.operation_id).await?;
+                    return Ok(Placed::Own(info.operation_id));
+                }
+                Err(TransactError::Conflict(_)) => {}
+                Err(error) => return Err(error.into()),
+            }
+            if self.table.operation_get(&info.scope, info.operation_id).await?.is_some() {
+                self.start_root(&info.scope, info.operation_id).await?;
+                return Ok(Placed::Own(info.operation_id));
+            }
+            let key = Key::active_run(&info.scope, &info.run_identity_hash);
+            if let Some((active, _)) = self.table.read::<ActiveRun>(&key).await? {
+                return Ok(Placed::Other(active.operation_id));
+            }
+            // The other one ended between the two looks: try again.
+        }
+        Err(TransactError::Conflict(vec![0]).into())
+    }
+}

@@ -1,0 +1,175 @@
+//! Where each entity is stored, and how it is listed
+
+use crate::{Entity, Key};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weir_domain::{
+    audit::AuditEvent,
+    canonical::Digest,
+    definition::address::Address,
+    delivery::{Agent, Promotion, Release, TargetState, Version, VersionSticker},
+    gate::Gate,
+    id::{EvidenceId, OperationId, PromotionId},
+    intent::Intent,
+    plan::Plan,
+    scope::Scope,
+    time::Time,
+    timeline::TimelineEvent,
+};
+
+/// Entities that are listed by their status and sorted by their id
+macro_rules! by_status {
+    ($($entity:ty = $kind:literal, $id:ident, $status:ident;)+) => {$(
+        impl Entity for $entity {
+            const KIND: &'static str = $kind;
+
+            fn key(&self, scope: &Scope) -> Key {
+                Key::entity(scope, Self::KIND, &self.$id)
+            }
+
+            fn listed(&self) -> Option<(String, String)> {
+                Some((self.$status.as_str().to_owned(), self.$id.to_string()))
+            }
+        }
+    )+};
+}
+
+by_status! {
+    Gate = "gate", gate_id, status;
+    Intent = "intent", id, status;
+    Plan = "plan", plan_id, status;
+    Promotion = "promotion", id, status;
+    Release = "release", id, status;
+}
+
+impl Entity for Agent {
+    const KIND: &'static str = "agent";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.id)
+    }
+
+    /// One list: whether an agent is online depends on the time at which it is asked
+    fn listed(&self) -> Option<(String, String)> {
+        Some(("registered".to_owned(), self.id.to_string()))
+    }
+}
+
+impl Entity for Version {
+    const KIND: &'static str = "version";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.id)
+    }
+
+    fn listed(&self) -> Option<(String, String)> {
+        Some((self.component_id.to_string(), self.id.to_string()))
+    }
+}
+
+impl Entity for AuditEvent {
+    const KIND: &'static str = "audit";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::audit(scope, &self.day(), self.id)
+    }
+}
+
+impl Entity for TargetState {
+    const KIND: &'static str = "target_state";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, &self.target_id)
+    }
+}
+
+impl Entity for VersionSticker {
+    const KIND: &'static str = "sticker";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, &self.target_id)
+    }
+}
+
+/// A resource of the definition, as it was applied last: a projection of the state ledger
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ResourceRow {
+    /// Its id
+    pub address: Address,
+    /// What it says, normalised
+    pub spec: Value,
+    /// The digest of that
+    pub digest: Digest,
+    /// The state revision that made it so
+    pub revision: u64,
+    /// The operation that did
+    pub operation_id: OperationId,
+    /// When
+    pub applied_at: Time,
+}
+
+impl Entity for ResourceRow {
+    const KIND: &'static str = "resource";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::resource(scope, &self.address.kind().to_string(), &self.address.to_string())
+    }
+}
+
+/// That an evidence packet exists; the packet itself is an object that is never written again
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvidenceRow {
+    /// Which packet
+    pub id: EvidenceId,
+    /// What it is evidence of
+    pub packet_type: weir_domain::evidence::PacketType,
+    /// The operation
+    pub operation_id: OperationId,
+    /// The promotion, if it is about one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promotion_id: Option<PromotionId>,
+    /// The digest of its content
+    pub content_hash: Digest,
+    /// Which key signed it
+    pub signer_key_ref: String,
+    /// When it was made
+    pub created_at: Time,
+}
+
+impl Entity for EvidenceRow {
+    const KIND: &'static str = "evidence";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.id)
+    }
+
+    /// By operation, so that an operation's packets are one short list
+    fn listed(&self) -> Option<(String, String)> {
+        Some((self.operation_id.to_string(), self.id.to_string()))
+    }
+}
+
+/// The lock that keeps two active operations of one identity apart
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActiveRun {
+    /// What makes the two the same
+    pub run_identity_hash: Digest,
+    /// Which operation is active
+    pub operation_id: OperationId,
+}
+
+impl Entity for ActiveRun {
+    const KIND: &'static str = "active";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::active_run(scope, &self.run_identity_hash)
+    }
+}
+
+impl Entity for TimelineEvent {
+    const KIND: &'static str = "event";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::event(scope, self.operation_id, self.id)
+    }
+}
