@@ -3,20 +3,12 @@
 use crate::{
     actor::Actor,
     id::{AuditId, RequestId},
+    sanitise::{REDACTED, is_secret_name},
     time::Time,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-
-/// What stands in the place of a value that may be a secret
-const REDACTED: &str = "[redacted]";
-
-/// Parts of a metadata key that say its value may be a secret
-const SECRET_KEYS: [&str; 10] = [
-    "secret", "token", "password", "passwd", "credential", "authorization", "cookie", "private_key", "api_key",
-    "signature",
-];
 
 /// That somebody did something, or tried to
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -74,9 +66,8 @@ fn redact(value: Value) -> Value {
         Value::Object(map) => Value::Object(
             map.into_iter()
                 .map(|(key, value)| {
-                    let lower = key.to_ascii_lowercase();
-                    let secret = SECRET_KEYS.iter().any(|part| lower.contains(part));
-                    let value = if secret { Value::String(REDACTED.to_owned()) } else { redact(value) };
+                    let value =
+                        if is_secret_name(&key) { Value::String(REDACTED.to_owned()) } else { redact(value) };
                     (key, value)
                 })
                 .collect(),
@@ -95,7 +86,15 @@ mod tests {
 
     fn event(metadata: Value) -> AuditEvent {
         let at = Time::from(Millis(1_763_700_000_000));
-        AuditEvent::new(AuditId::new(1, 1), at, Actor::system("test"), "agent.create", ("agent", "a".into()), metadata, None)
+        AuditEvent::new(
+            AuditId::new(1, 1),
+            at,
+            Actor::system("test"),
+            "agent.create",
+            ("agent", "a".into()),
+            metadata,
+            None,
+        )
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why something did not succeed, in words that may be shown to anyone
 
+use crate::sanitise::sanitise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,11 @@ impl FailureSummary {
     /// A failure of Weir's own making: `message` must hold nothing that came from outside
     pub fn new(code: &str, message: impl Into<String>) -> Self {
         Self { code: code.to_owned(), message: message.into() }
+    }
+
+    /// A failure that an adapter, an agent or a platform described: what may be secret is taken out of `text`
+    pub fn from_outside(code: &str, text: &str) -> Self {
+        Self { code: code.to_owned(), message: sanitise(text) }
     }
 
     /// The operation was cancelled before or while the node ran

@@ -10,7 +10,7 @@ pub const TEXT_MAX: usize = 1_000;
 pub const REDACTED: &str = "[redacted]";
 
 /// Parts of a name that say that its value may be a secret
-const SECRET_NAMES: [&str; 13] = [
+const SECRET_NAMES: [&str; 15] = [
     "secret",
     "token",
     "password",
@@ -24,6 +24,8 @@ const SECRET_NAMES: [&str; 13] = [
     "privatekey",
     "api_key",
     "apikey",
+    "access_key",
+    "accesskey",
 ];
 
 /// What tokens of well-known systems begin with
@@ -49,7 +51,7 @@ const TOKEN_STARTS: [&str; 16] = [
 /// Whether the value of what is called `name` may be a secret
 pub fn is_secret_name(name: &str) -> bool {
     let lower = name.to_ascii_lowercase().replace('-', "_");
-    SECRET_NAMES.iter().any(|part| lower.contains(part)) || lower.ends_with("_key")
+    SECRET_NAMES.iter().any(|part| lower.contains(part))
 }
 
 /// `text` on one line, without secrets, tokens and e-mail addresses, of at most 1,000 characters

@@ -46,4 +46,3 @@ pub const QUEUE_DELAY_MAX: Millis = Millis::from_secs(900);
 
 /// How many partitions the wake index has
 pub const WAKE_SHARDS: u8 = 16;
-

@@ -215,7 +215,8 @@ mod tests {
         let at = Time::from(Millis(1_000));
         let id = EvidenceId::new(1, 1);
         let scope = "harbor/acme".parse().unwrap();
-        EvidencePacket::new(id, scope, None, PacketType::ReleaseDecision, content, "key".to_owned(), at).unwrap()
+        EvidencePacket::new(id, scope, None, PacketType::ReleaseDecision, content, "key".to_owned(), at)
+            .unwrap()
     }
 
     fn sealed(statement: &Statement, key: &SigningKey) -> Envelope {
@@ -261,7 +262,10 @@ mod tests {
 
     #[test]
     fn pae_is_as_dsse_says() {
-        assert_eq!(pae("http://example.com/HelloWorld", b"hello world"), b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+        assert_eq!(
+            pae("http://example.com/HelloWorld", b"hello world"),
+            b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
+        );
     }
 
     proptest! {

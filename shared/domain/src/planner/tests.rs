@@ -41,8 +41,8 @@ fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> 
             component: "component.web".parse().unwrap(),
             digest: Digest::of_bytes(b"v1"),
             size: 10,
-        release: crate::id::Id::new(1, 1),
-        version: "1.0.0".to_owned(),
+            release: crate::id::Id::new(1, 1),
+            version: "1.0.0".to_owned(),
             spec: &component,
         }],
         template: &template,
@@ -84,7 +84,10 @@ fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
     let gate = graph.node(ordinal(&graph, "approval")).unwrap().gate.clone();
     match gate {
         Some(GateSpec::Approval(rule)) => {
-            assert_eq!((rule.rule.required_approvals, rule.rule.eligible_groups), (2, Some(vec!["release-managers".into()])))
+            assert_eq!(
+                (rule.rule.required_approvals, rule.rule.eligible_groups),
+                (2, Some(vec!["release-managers".into()]))
+            )
         }
         other => panic!("{other:?}"),
     }
