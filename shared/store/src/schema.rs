@@ -1,6 +1,6 @@
 //! The table's shape: its keys, its indexes, and the attributes that they are made of
 //!
-//! `infra/template.yaml` declares the same; a test compares the two.
+//! `infra/template.yaml` has to declare the same: [`INDEXES`] is what to generate it from, or to compare it with.
 //!
 //! | index | hash | range | projected |
 //! |---|---|---|---|
