@@ -68,6 +68,10 @@ impl Emulator {
         let mut child = command(state, python, port, &mark)?.spawn().at("starting", python)?;
         let record = Record { pid: child.id(), port, mark, version: VERSION.to_owned() };
         state.write(RECORD, &record)?;
+        // A process that has just begun shows no arguments for a moment, and must not be taken for dead.
+        while !process::shows(record.pid, &record.mark) && matches!(child.try_wait(), Ok(None)) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         // Collects the child when it ends, so that it does not stay as a zombie.
         std::thread::spawn(move || drop(child.wait()));
         let emulator = Self::watched(record, state, false);

@@ -37,6 +37,8 @@ pub fn free_port() -> Result<u16> {
 
 /// A client for this machine: no proxy of the environment comes between
 pub fn client(timeout: Duration) -> Result<reqwest::Client> {
+    // Said once per process; a second time changes nothing, and whoever said it first is right too.
+    drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::builder().no_proxy().timeout(timeout).build().map_err(|cause| LocalError::Call {
         call: "making an HTTP client".to_owned(),
         reason: cause.to_string(),

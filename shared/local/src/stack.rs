@@ -81,7 +81,7 @@ struct Raised {
 }
 
 /// The addresses of the last time, so that an adopted emulator still finds the host
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Addresses {
     host: u16,
     secret: String,

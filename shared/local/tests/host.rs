@@ -213,7 +213,7 @@ async fn a_function_process_ends_when_its_host_is_gone() {
     let listener = net::listen(0).await.unwrap();
     let address = listener.local_addr().unwrap();
     let mut function = std::process::Command::new(echo());
-    function.env_clear().env("AWS_LAMBDA_RUNTIME_API", format!("{address}/runtime/k")).env("_HANDLER", "x");
+    function.env_clear().env("AWS_LAMBDA_RUNTIME_API", address.to_string()).env("_HANDLER", "x");
     function.env("AWS_LAMBDA_FUNCTION_NAME", "f").env("AWS_LAMBDA_FUNCTION_VERSION", "1");
     function.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128").stderr(std::process::Stdio::null());
     let mut child = function.spawn().unwrap();

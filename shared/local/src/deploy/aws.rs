@@ -28,7 +28,7 @@ pub enum Runs {
 }
 
 /// A function as the endpoint has it
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Deployed {
     /// Its name
@@ -48,7 +48,7 @@ pub struct Deployed {
 }
 
 /// A function's environment
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Environment {
     /// Names and values, all references resolved
@@ -57,13 +57,19 @@ pub struct Environment {
 }
 
 /// One endpoint that speaks the AWS API
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Endpoint {
     url: String,
     runs: Runs,
     config: SdkConfig,
     s3: aws_sdk_s3::Client,
     cloudformation: aws_sdk_cloudformation::Client,
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Endpoint").field("url", &self.url).field("runs", &self.runs).finish_non_exhaustive()
+    }
 }
 
 fn default_timeout() -> u64 {

@@ -11,6 +11,7 @@
 mod invoke;
 mod log;
 mod process;
+mod proxy;
 mod runtime_api;
 
 use std::collections::{BTreeMap, HashMap};
@@ -29,7 +30,7 @@ pub use invoke::InvokeError;
 use process::Process;
 
 /// How one function is run
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct FunctionSpec {
     /// Its name in AWS, as callers give it
     pub name: String,
@@ -45,8 +46,15 @@ pub struct FunctionSpec {
     pub memory_mb: u32,
 }
 
+/// Without the environment, which may hold secrets
+impl std::fmt::Debug for FunctionSpec {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FunctionSpec").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// Bounds of the host
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HostOptions {
     /// Where function output is written
     pub logs: PathBuf,
@@ -76,6 +84,12 @@ impl HostOptions {
     }
 }
 
+impl std::fmt::Debug for HostOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostOptions").field("logs", &self.logs).finish_non_exhaustive()
+    }
+}
+
 /// A running function host; clones are the same host
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -88,8 +102,8 @@ struct Inner {
     address: SocketAddr,
     running: Semaphore,
     functions: Mutex<HashMap<String, Arc<Function>>>,
-    /// Every live process, by the key in its Runtime API address
-    processes: Mutex<HashMap<String, Arc<Process>>>,
+    /// Every live process, by the port of its Runtime API
+    processes: Mutex<HashMap<u16, Arc<Process>>>,
     tasks: Mutex<Vec<JoinHandle<()>>>,
 }
 
@@ -115,7 +129,7 @@ impl Host {
             tasks: Mutex::default(),
         });
         let host = Self { inner };
-        let server = axum::serve(listener, runtime_api::router(host.clone()));
+        let server = axum::serve(listener, proxy::router(host.clone()));
         let serve = tokio::spawn(async move { drop(server.await) });
         let reap = tokio::spawn(reap(Arc::downgrade(&host.inner)));
         lock(&host.inner.tasks).extend([serve, reap]);

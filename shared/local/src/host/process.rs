@@ -6,10 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
-use super::{Function, Inner, lock};
+use super::{Function, Inner, lock, runtime_api};
+use crate::net::loopback;
 
 /// What a process answers: its result, or the body of its error report
 pub(super) type Outcome = std::result::Result<Bytes, Bytes>;
@@ -32,8 +35,8 @@ pub(super) struct Build(Option<(SystemTime, u64)>);
 /// A live function process
 #[derive(Debug)]
 pub(super) struct Process {
-    /// The key in its Runtime API address
-    pub(super) key: String,
+    /// The port of its own Runtime API, by which the host knows it
+    pub(super) port: u16,
     /// Its process id
     pub(super) pid: u32,
     /// Which function it is
@@ -45,6 +48,7 @@ pub(super) struct Process {
     current: Mutex<Option<(String, oneshot::Sender<Outcome>)>>,
     init_error: Mutex<Option<Bytes>>,
     taken: AtomicBool,
+    doomed: AtomicBool,
     kill: Notify,
     exit: watch::Receiver<Option<String>>,
 }
@@ -58,11 +62,14 @@ impl Build {
 }
 
 impl Process {
-    /// Starts a process of `function`
+    /// Starts a process of `function`, with a Runtime API of its own
     pub(super) fn spawn(inner: &Arc<Inner>, function: &Arc<Function>) -> std::io::Result<Arc<Self>> {
-        let key = crate::process::new_mark();
-        let mut child = command(inner, function, &key).spawn()?;
-        let pid = child.id().unwrap_or_default();
+        let listener = std::net::TcpListener::bind(loopback(0))?;
+        listener.set_nonblocking(true)?;
+        let listener = TcpListener::from_std(listener)?;
+        let port = listener.local_addr()?.port();
+        let build = Build::of(&function.spec.artefact);
+        let mut child = command(function, port).spawn()?;
         let outputs = (child.stdout.take(), child.stderr.take());
         let (stdout_log, stderr_log) = (Arc::clone(function), Arc::clone(function));
         if let (Some(stdout), Some(stderr)) = outputs {
@@ -72,20 +79,23 @@ impl Process {
         let (send, inbox) = mpsc::channel(1);
         let (ended, exit) = watch::channel(None);
         let process = Arc::new(Self {
-            key: key.clone(),
-            pid,
+            port,
+            pid: child.id().unwrap_or_default(),
             function: function.spec.name.clone(),
-            build: Build::of(&function.spec.artefact),
+            build,
             send,
             inbox: tokio::sync::Mutex::new(inbox),
             current: Mutex::default(),
             init_error: Mutex::default(),
             taken: AtomicBool::new(false),
+            doomed: AtomicBool::new(false),
             kill: Notify::new(),
             exit,
         });
-        lock(&inner.processes).insert(key, Arc::clone(&process));
-        tokio::spawn(watch_child(Arc::clone(inner), Arc::clone(&process), child, ended));
+        lock(&inner.processes).insert(port, Arc::clone(&process));
+        let server = axum::serve(listener, runtime_api::router(Arc::clone(&process)));
+        let api = tokio::spawn(async move { drop(server.await) });
+        tokio::spawn(watch_child(Arc::clone(inner), Arc::clone(&process), child, ended, api));
         Ok(process)
     }
 
@@ -136,14 +146,15 @@ impl Process {
         lock(&self.init_error).clone()
     }
 
-    /// Kills it; it is gone soon after
+    /// Kills it; it is gone soon after, and gets no more work from now on
     pub(super) fn kill(&self) {
+        self.doomed.store(true, Ordering::SeqCst);
         self.kill.notify_one();
     }
 
-    /// Whether it has ended
+    /// Whether it has ended, or is about to
     pub(super) fn is_over(&self) -> bool {
-        self.exit.borrow().is_some()
+        self.doomed.load(Ordering::SeqCst) || self.exit.borrow().is_some()
     }
 
     /// Waits for its end and says how it ended
@@ -154,12 +165,13 @@ impl Process {
     }
 }
 
-/// Owns the child: kills it when asked and tells everybody when it has ended
+/// Owns the child: kills it when asked, and tells everybody when it has ended
 async fn watch_child(
     inner: Arc<Inner>,
     process: Arc<Process>,
     mut child: Child,
     ended: watch::Sender<Option<String>>,
+    api: JoinHandle<()>,
 ) {
     let status = tokio::select! {
         status = child.wait() => status,
@@ -168,12 +180,13 @@ async fn watch_child(
             child.wait().await
         }
     };
-    lock(&inner.processes).remove(&process.key);
+    lock(&inner.processes).remove(&process.port);
+    api.abort();
     let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
     drop(ended.send(Some(status)));
 }
 
-fn command(inner: &Inner, function: &Function, key: &str) -> Command {
+fn command(function: &Function, port: u16) -> Command {
     let spec = &function.spec;
     let mut command = Command::new(&spec.artefact);
     command.env_clear().envs(&spec.environment);
@@ -188,7 +201,7 @@ fn command(inner: &Inner, function: &Function, key: &str) -> Command {
         ("TZ", ":UTC"),
     ]);
     command.env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", spec.memory_mb.to_string());
-    command.env("AWS_LAMBDA_RUNTIME_API", format!("{}/runtime/{key}", inner.address));
+    command.env("AWS_LAMBDA_RUNTIME_API", loopback(port).to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own: Ctrl-C at the terminal is for weir-local, which ends its functions in order.
     command.process_group(0).kill_on_drop(true);

@@ -1,49 +1,33 @@
-//! The two HTTP interfaces of the host: the Lambda Runtime API (2018-06-01), spoken by function
-//! processes, and the emulator's proxy mode
+//! The Lambda Runtime API (2018-06-01), as one function process speaks it
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Path, State};
-use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse as _;
 use axum::routing::{get, post};
 use bytes::Bytes;
 
-use super::process::Process;
-use super::{Host, lock};
+use super::process::{Outcome, Process};
 
 /// Lambda's limit for an event or an answer, with some room for the envelope
-const MAX_PAYLOAD: usize = 6 * 1024 * 1024 + 100 * 1024;
+pub(super) const MAX_PAYLOAD: usize = 6 * 1024 * 1024 + 100 * 1024;
 
-/// Everything that the host answers
-pub(super) fn router(host: Host) -> Router {
-    let proxy = format!("/{}/invoke", host.inner.options.secret);
+/// The interface of `process` alone
+pub(super) fn router(process: Arc<Process>) -> Router {
     Router::new()
-        .route(&proxy, post(invoke))
-        .route("/runtime/{key}/2018-06-01/runtime/invocation/next", get(next))
-        .route("/runtime/{key}/2018-06-01/runtime/invocation/{id}/response", post(response))
-        .route("/runtime/{key}/2018-06-01/runtime/invocation/{id}/error", post(error))
-        .route("/runtime/{key}/2018-06-01/runtime/init/error", post(init_error))
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
         .layer(DefaultBodyLimit::max(MAX_PAYLOAD))
-        .with_state(host)
+        .with_state(process)
 }
 
-/// The emulator's proxy mode: 2xx is a result, anything else a failed invocation
-async fn invoke(State(host): State<Host>, headers: HeaderMap, event: Bytes) -> Response<Body> {
-    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let id = header("x-amzn-lambda-request-id");
-    match host.invoke_as(header("x-amzn-lambda-function-name"), event, id).await {
-        Ok(answer) => json(StatusCode::OK, answer),
-        Err(error) => {
-            tracing::debug!(function = header("x-amzn-lambda-function-name"), %error, "invocation failed");
-            json(StatusCode::INTERNAL_SERVER_ERROR, error.body().to_string().into())
-        }
-    }
-}
-
-async fn next(State(host): State<Host>, Path(key): Path<String>) -> Response<Body> {
-    let Some(process) = process(&host, &key) else { return forbidden() };
-    let Some(work) = process.next().await else { return forbidden() };
+async fn next(State(process): State<Arc<Process>>) -> Response<Body> {
+    let Some(work) = process.next().await else { return StatusCode::FORBIDDEN.into_response() };
     let built = Response::builder()
         .header(header::CONTENT_TYPE, "application/json")
         .header("lambda-runtime-aws-request-id", work.id)
@@ -53,44 +37,22 @@ async fn next(State(host): State<Host>, Path(key): Path<String>) -> Response<Bod
     built.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
 }
 
-async fn response(
-    State(host): State<Host>,
-    Path((key, id)): Path<(String, String)>,
-    body: Bytes,
-) -> Response<Body> {
-    answer(&host, &key, &id, Ok(body))
+async fn response(State(process): State<Arc<Process>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    answer(&process, &id, Ok(body))
 }
 
-async fn error(
-    State(host): State<Host>,
-    Path((key, id)): Path<(String, String)>,
-    body: Bytes,
-) -> Response<Body> {
-    answer(&host, &key, &id, Err(body))
+async fn error(State(process): State<Arc<Process>>, Path(id): Path<String>, body: Bytes) -> StatusCode {
+    answer(&process, &id, Err(body))
 }
 
-async fn init_error(State(host): State<Host>, Path(key): Path<String>, body: Bytes) -> Response<Body> {
-    let Some(process) = process(&host, &key) else { return forbidden() };
+async fn init_error(State(process): State<Arc<Process>>, body: Bytes) -> StatusCode {
     process.fail_init(body);
-    StatusCode::ACCEPTED.into_response()
+    StatusCode::ACCEPTED
 }
 
-fn answer(host: &Host, key: &str, id: &str, outcome: super::process::Outcome) -> Response<Body> {
-    let accepted = process(host, key).is_some_and(|process| process.answer(id, outcome));
-    if accepted { StatusCode::ACCEPTED.into_response() } else { forbidden() }
-}
-
-fn process(host: &Host, key: &str) -> Option<std::sync::Arc<Process>> {
-    lock(&host.inner.processes).get(key).cloned()
-}
-
-/// A process that the host does not know, such as one of an earlier host: it ends when it reads this
-fn forbidden() -> Response<Body> {
-    StatusCode::FORBIDDEN.into_response()
-}
-
-fn json(status: StatusCode, body: Bytes) -> Response<Body> {
-    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+/// An answer to anything but its present work is refused
+fn answer(process: &Process, id: &str, outcome: Outcome) -> StatusCode {
+    if process.answer(id, outcome) { StatusCode::ACCEPTED } else { StatusCode::FORBIDDEN }
 }
 
 fn arn(function: &str) -> String {

@@ -1,4 +1,5 @@
 //! What the tests of this crate share
+#![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,8 +19,13 @@ pub fn value(bytes: &[u8]) -> Value {
 
 /// Waits until `condition` holds
 pub async fn until(what: &str, condition: impl Fn() -> bool) {
+    until_async(what, async || condition()).await;
+}
+
+/// Waits until `condition` holds
+pub async fn until_async(what: &str, condition: impl AsyncFn() -> bool) {
     let held = async {
-        while !condition() {
+        while !condition().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
