@@ -13,7 +13,7 @@ const NODE_ENDED: &str = r#"{"dynamodb":{"Keys":{"sk":{"S":[{"prefix":"node#"}]}
 const OPERATION_BUSY: &str = r#"{"dynamodb":{"Keys":{"sk":{"S":["meta"]}},"NewImage":{"info":{"M":{"operation_id":{"S":[{"exists":true}]}}},"todo":{"SS":[{"exists":true}]}}}}"#;
 
 /// A gate that has been decided
-const GATE_DECIDED: &str = r#"{"dynamodb":{"Keys":{"sk":{"S":["meta"]}},"NewImage":{"doc":{"M":{"gate_id":{"S":[{"exists":true}]},"status":{"S":["approved","rejected","expired","bypassed"]}}}}}}"#;
+const GATE_DECIDED: &str = r#"{"dynamodb":{"Keys":{"sk":{"S":["meta"]}},"NewImage":{"doc":{"M":{"gate_id":{"S":[{"exists":true}]},"status":{"S":[{"anything-but":["open"]}]}}}}}}"#;
 
 /// A row of the audit outbox; it is never changed
 const AUDIT_WRITTEN: &str = r#"{"dynamodb":{"NewImage":{"sk":{"S":[{"prefix":"aud_"}]}}}}"#;
@@ -24,7 +24,14 @@ pub const REACTORS: &[FunctionSpec] = &[
         handler: "job_run",
         summary: "Runs one attempt of a node through its adapter",
         trigger: Trigger::Queue { queue: Queue::Jobs, batch: 1 },
-        uses: &[Use::ObjectsRead("definitions/"), Use::ObjectsRead("ledger/"), Use::ObjectsRead("state/"), Use::ObjectsWrite("ledger/"), Use::ObjectsWrite("logs/"), Use::ObjectsWrite("state/")],
+        uses: &[
+            Use::ObjectsRead("definitions/"),
+            Use::ObjectsRead("ledger/"),
+            Use::ObjectsRead("state/"),
+            Use::ObjectsWrite("ledger/"),
+            Use::ObjectsWrite("logs/"),
+            Use::ObjectsWrite("state/"),
+        ],
         timeout_s: 900,
         ..REACTOR
     },
@@ -37,7 +44,11 @@ pub const REACTORS: &[FunctionSpec] = &[
     FunctionSpec {
         handler: "operation_advance",
         summary: "Drives what a change of the table hints at",
-        trigger: Trigger::Stream { filters: &[NODE_ENDED, OPERATION_BUSY, GATE_DECIDED], batch: 100, window_s: 1 },
+        trigger: Trigger::Stream {
+            filters: &[NODE_ENDED, OPERATION_BUSY, GATE_DECIDED],
+            batch: 100,
+            window_s: 1,
+        },
         ..REACTOR
     },
     FunctionSpec {
@@ -76,3 +87,41 @@ const REACTOR: FunctionSpec = FunctionSpec {
     timeout_s: 60,
     memory_mb: 1024,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+    use weir_domain::{gate::GateStatus, id::AuditId, plan::NodeStatus};
+    use weir_store::schema;
+
+    fn image(filter: &str) -> Value {
+        let pattern: Value = serde_json::from_str(filter).unwrap();
+        assert_eq!(pattern.as_object().unwrap().len(), 1, "streams are filtered by the key `dynamodb` only");
+        pattern["dynamodb"]["NewImage"].clone()
+    }
+
+    #[test]
+    fn filters_name_what_the_table_has() {
+        let ended = image(NODE_ENDED);
+        let terminal: Vec<NodeStatus> = serde_json::from_value(ended["st"]["S"].clone()).unwrap();
+        assert!(terminal.len() == 3 && terminal.iter().all(|status| status.is_terminal()));
+        assert!(ended[schema::WAKES.range]["N"].is_array());
+
+        let gate = &image(GATE_DECIDED)["doc"]["M"];
+        assert_eq!(gate["status"]["S"], json!([{ "anything-but": [GateStatus::Open] }]));
+
+        let prefix = &image(AUDIT_WRITTEN)[schema::SK]["S"][0]["prefix"];
+        assert_eq!(*prefix, format!("{}_", <AuditId as weir_domain::id::Id>::PREFIX));
+        assert!(image(OPERATION_BUSY)["todo"]["SS"].is_array());
+    }
+
+    #[test]
+    fn a_service_takes_no_more_than_five_filters() {
+        for reactor in REACTORS {
+            if let Trigger::Stream { filters, .. } = reactor.trigger {
+                assert!((1..=5).contains(&filters.len()), "{}", reactor.handler);
+            }
+        }
+    }
+}

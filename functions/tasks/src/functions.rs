@@ -13,11 +13,7 @@ pub const TASKS: &[FunctionSpec] = &[
         uses: &[Use::StartSegment],
         ..TASK
     },
-    FunctionSpec {
-        handler: "node_arrive",
-        summary: "Adds a node's task token, and drives the node",
-        ..TASK
-    },
+    FunctionSpec { handler: "node_arrive", summary: "Adds a node's task token, and drives the node", ..TASK },
     FunctionSpec {
         handler: "segment_finish",
         summary: "Says whether a segment has ended or is entered once more",

@@ -20,7 +20,16 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "dependencies: licences, bans, sources",
         // Advisories need their database from the network, and change without a change here.
-        command: &["target/tools/bin/cargo-deny", "--offline", "check", "--config", ".cargo/deny.toml", "licenses", "bans", "sources"],
+        command: &[
+            "target/tools/bin/cargo-deny",
+            "--offline",
+            "--config",
+            ".cargo/deny.toml",
+            "check",
+            "licenses",
+            "bans",
+            "sources",
+        ],
     },
     Check { name: "dependencies: unused", command: &["target/tools/bin/cargo-machete", "--skip-target-dir"] },
     Check {
@@ -32,7 +41,13 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "template: sam validate",
         command: &[
-            "target/tools/lint/bin/sam", "validate", "--lint", "--template", "infra/template.yaml", "--region", "eu-central-1",
+            "target/tools/lint/bin/sam",
+            "validate",
+            "--lint",
+            "--template",
+            "infra/template.yaml",
+            "--region",
+            "eu-central-1",
         ],
     },
 ];

@@ -3,8 +3,10 @@
 #![expect(clippy::print_stdout, reason = "this is a command for people")]
 
 use crate::{Error, root, template};
+use serde_json::Value;
 use std::{fs, path::PathBuf};
-use weir_edge::{Route, function::FunctionSpec};
+use weir_domain::definition::schemas;
+use weir_edge::{Route, function::FunctionSpec, openapi::openapi};
 
 /// One file that is made
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +34,17 @@ pub fn functions() -> Vec<FunctionSpec> {
 
 /// Every file that is made
 pub fn all() -> Vec<Generated> {
-    vec![Generated { path: "infra/template.yaml".into(), text: template::text(&routes(), &functions()) }]
+    let template =
+        Generated { path: "infra/template.yaml".into(), text: template::text(&routes(), &functions()) };
+    let openapi = json("infra/openapi.json", &openapi(weir_api::ENDPOINTS));
+    let schemas =
+        schemas().into_iter().map(|(name, schema)| json(&format!("infra/schemas/{name}.json"), &schema));
+    [template, openapi].into_iter().chain(schemas).collect()
+}
+
+/// A JSON document for people: indented, in the order in which it was made
+fn json(path: &str, value: &Value) -> Generated {
+    Generated { path: path.into(), text: format!("{value:#}\n") }
 }
 
 /// Writes those that are not current

@@ -45,7 +45,12 @@ pub fn package(arch: Option<Arch>) -> Result<(), Error> {
     for artefact in Artefact::ALL {
         let target = folder.join(artefact.name()).with_extension("zip");
         let sizes = zip(&built.join(artefact.binary()), &target)?;
-        println!("{:<10} {:>5.1} MB, zipped {:>4.1} MB", artefact.name(), megabytes(sizes.0), megabytes(sizes.1));
+        println!(
+            "{:<10} {:>5.1} MB, zipped {:>4.1} MB",
+            artefact.name(),
+            megabytes(sizes.0),
+            megabytes(sizes.1)
+        );
     }
     Ok(())
 }
@@ -65,7 +70,11 @@ fn build(cross: Option<&str>) -> Result<PathBuf, Error> {
     let name = if cross.is_some() { "cargo zigbuild" } else { "cargo build" };
     let status = command.status().map_err(|source| Error::Program { program: name.to_owned(), source })?;
     if !status.success() {
-        let hint = if cross.is_some() { "; `cargo install cargo-zigbuild` and a `zig` are needed to build for another processor" } else { "" };
+        let hint = if cross.is_some() {
+            "; `cargo install cargo-zigbuild` and a `zig` are needed to build for another processor"
+        } else {
+            ""
+        };
         return Err(Error::Failed(format!("{name}{hint}")));
     }
     Ok(built.join("release"))

@@ -30,7 +30,12 @@ fn block(out: &mut String, value: &Value, depth: usize) {
                 let _ = writeln!(out, "{:depth$}- {}", "", inner.trim());
             }
         }
-        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+        Value::Object(_)
+        | Value::Array(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_) => {
             let _ = writeln!(out, "{:depth$}{}", "", scalar(value));
         }
     }
@@ -52,7 +57,12 @@ fn nested(out: &mut String, value: &Value, depth: usize) {
                 block(out, value, depth);
             }
         },
-        Value::Object(_) | Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+        Value::Object(_)
+        | Value::Array(_)
+        | Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_) => {
             let _ = writeln!(out, " {}", scalar(value));
         }
     }
@@ -85,7 +95,10 @@ fn text(string: &str) -> String {
         && string.chars().all(plain)
         && !string.contains(": ")
         && !string.ends_with([':', ' '])
-        && !matches!(string.to_ascii_lowercase().as_str(), "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n");
+        && !matches!(
+            string.to_ascii_lowercase().as_str(),
+            "true" | "false" | "yes" | "no" | "on" | "off" | "null" | "y" | "n"
+        );
     if word { string.to_owned() } else { Value::from(string).to_string() }
 }
 

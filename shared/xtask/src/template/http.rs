@@ -4,9 +4,7 @@
 //! CloudFormation's limit. It holds routes only: API Gateway checks nothing else, and what the endpoints take and
 //! answer is in `infra/openapi.json`.
 
-use super::{
-    Resources, allow, attribute, log_group, logical_id, parameters::ON_AWS, reference, role, sub,
-};
+use super::{Resources, allow, attribute, log_group, logical_id, parameters::ON_AWS, reference, role, sub};
 use serde_json::{Map, Value, json};
 use weir_edge::Route;
 

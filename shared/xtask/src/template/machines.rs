@@ -9,7 +9,12 @@ use serde_json::{Map, Value, json};
 
 /// The tasks that each machine calls; a test compares them with its definition
 pub const MACHINES: [(&str, &str, &str, &[&str]); 2] = [
-    ("OperationMachine", OPERATION_MACHINE, "operation", &["operation_begin", "operation_finish", "operation_abort"]),
+    (
+        "OperationMachine",
+        OPERATION_MACHINE,
+        "operation",
+        &["operation_begin", "operation_finish", "operation_abort"],
+    ),
     ("SegmentMachine", SEGMENT_MACHINE, "segment", &["node_arrive", "segment_finish"]),
 ];
 
@@ -35,7 +40,8 @@ pub fn add(resources: &mut Resources) {
         for (task, arn) in tasks.iter().zip(&arns) {
             substitutions.insert(format!("{}Arn", logical_id(task)), arn.clone());
         }
-        let statements = vec![allow(&["lambda:InvokeFunction"], arns), allow(&LOG_DELIVERY, vec!["*".into()])];
+        let statements =
+            vec![allow(&["lambda:InvokeFunction"], arns), allow(&LOG_DELIVERY, vec!["*".into()])];
         resources.insert(id.to_owned(), machine(name, definition, &role_id, &logs_id, &substitutions));
         resources.insert(role_id, role("states.amazonaws.com", statements));
         resources.insert(logs_id, log_group(&format!("/aws/vendedlogs/states/{name}")));

@@ -6,7 +6,7 @@
 
 mod functions;
 mod http;
-mod machines;
+pub mod machines;
 mod parameters;
 mod policy;
 mod queues;
@@ -132,15 +132,22 @@ mod tests {
         let template = template(&routes, &functions);
         let resources = template["Resources"].as_object().unwrap();
         let belong = |id: &str| ["", "Role", "Logs"].map(|suffix| format!("{id}{suffix}"));
-        let function_ids: Vec<_> = functions.iter().flat_map(|function| belong(&logical_id(function.handler))).collect();
+        let function_ids: Vec<_> =
+            functions.iter().flat_map(|function| belong(&logical_id(function.handler))).collect();
         let unique: BTreeSet<_> = function_ids.iter().collect();
         assert_eq!(unique.len(), function_ids.len(), "two functions share a logical id");
         let kind = |id: &String| resources[id]["Type"].as_str().unwrap().to_owned();
-        let taken = function_ids.iter().find(|id| !["AWS::Serverless::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"].contains(&kind(id).as_str()));
+        let taken = function_ids.iter().find(|id| {
+            !["AWS::Serverless::Function", "AWS::IAM::Role", "AWS::Logs::LogGroup"]
+                .contains(&kind(id).as_str())
+        });
         assert_eq!(taken, None, "something else has the logical id of a function");
         for (id, resource) in resources {
             for event in resource["Properties"]["Events"].as_object().into_iter().flat_map(Map::keys) {
-                assert!(!resources.contains_key(&format!("{id}{event}")), "`{id}{event}` is an event source and a resource");
+                assert!(
+                    !resources.contains_key(&format!("{id}{event}")),
+                    "`{id}{event}` is an event source and a resource"
+                );
             }
         }
         assert!(resources.len() <= RESOURCES_MAX);

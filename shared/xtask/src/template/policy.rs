@@ -25,7 +25,12 @@ pub fn reading(trigger: Trigger) -> Vec<Value> {
             allow(&["dynamodb:ListStreams"], vec!["*".into()]),
         ],
         Trigger::Queue { queue, .. } => vec![allow(
-            &["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"],
+            &[
+                "sqs:ChangeMessageVisibility",
+                "sqs:DeleteMessage",
+                "sqs:GetQueueAttributes",
+                "sqs:ReceiveMessage",
+            ],
             vec![attribute(queues::logical_id(queue), "Arn")],
         )],
     }
@@ -43,11 +48,17 @@ pub fn statements(uses: &BTreeSet<Use>) -> Vec<Value> {
                 vec![attribute("Table", "Arn"), sub("${Table.Arn}/index/*")],
             )),
             Use::TableWrite => statements.push(allow(
-                &["dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:PutItem", "dynamodb:UpdateItem"],
+                &[
+                    "dynamodb:ConditionCheckItem",
+                    "dynamodb:DeleteItem",
+                    "dynamodb:PutItem",
+                    "dynamodb:UpdateItem",
+                ],
                 vec![attribute("Table", "Arn")],
             )),
             Use::StartOperation => {
-                statements.push(allow(&["states:StartExecution"], vec![sub(&machine_arn(OPERATION_MACHINE))]));
+                statements
+                    .push(allow(&["states:StartExecution"], vec![sub(&machine_arn(OPERATION_MACHINE))]));
             }
             Use::StartSegment => statements.extend(start_segment()),
             Use::StopExecution => statements.push(allow(
@@ -56,10 +67,16 @@ pub fn statements(uses: &BTreeSet<Use>) -> Vec<Value> {
             )),
             // Whoever holds a token may answer it: the service knows no resource for that.
             Use::SendTask => statements.push(allow(&["states:SendTaskSuccess"], vec!["*".into()])),
-            Use::JobsSend => statements.push(allow(&["sqs:SendMessage"], vec![attribute("JobsQueue", "Arn")])),
-            Use::NotifySend => statements.push(allow(&["sqs:SendMessage"], vec![attribute("NotifyQueue", "Arn")])),
+            Use::JobsSend => {
+                statements.push(allow(&["sqs:SendMessage"], vec![attribute("JobsQueue", "Arn")]))
+            }
+            Use::NotifySend => {
+                statements.push(allow(&["sqs:SendMessage"], vec![attribute("NotifyQueue", "Arn")]))
+            }
             Use::Sign => statements.push(allow(&["kms:Sign"], vec![attribute("SigningKey", "Arn")])),
-            Use::PublicKey => statements.push(allow(&["kms:GetPublicKey"], vec![attribute("SigningKey", "Arn")])),
+            Use::PublicKey => {
+                statements.push(allow(&["kms:GetPublicKey"], vec![attribute("SigningKey", "Arn")]))
+            }
         }
     }
     statements.extend(objects(&read, &written));
@@ -109,27 +126,42 @@ mod tests {
 
     fn actions(uses: &[Use]) -> Vec<String> {
         let statements = statements(&uses.iter().copied().collect());
-        let of = |statement: &Value| statement["Action"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        let of = |statement: &Value| {
+            statement["Action"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|a| a.as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+        };
         statements.iter().flat_map(of).collect()
     }
 
     #[test]
     fn a_reader_may_not_write() {
         let read = actions(&[Use::TableRead, Use::ObjectsRead("plans/"), Use::PublicKey]);
-        assert!(read.iter().all(|a| ["Get", "BatchGet", "Query", "List"].iter().any(|verb| a.contains(verb))), "{read:?}");
+        assert!(
+            read.iter().all(|a| ["Get", "BatchGet", "Query", "List"].iter().any(|verb| a.contains(verb))),
+            "{read:?}"
+        );
         assert!(actions(&[]).is_empty());
     }
 
     #[test]
     fn only_what_is_kept_is_written_with_a_retention() {
-        let retains = |prefix| actions(&[Use::ObjectsWrite(prefix)]).contains(&"s3:PutObjectRetention".to_owned());
+        let retains =
+            |prefix| actions(&[Use::ObjectsWrite(prefix)]).contains(&"s3:PutObjectRetention".to_owned());
         assert!(retains("evidence/") && retains("audit/") && !retains("state/"));
     }
 
     #[test]
     fn no_statement_reaches_beyond_the_workspace() {
-        let statements = statements(&BTreeSet::from([Use::ObjectsRead("plans/"), Use::ObjectsWrite("plans/")]));
+        let statements =
+            statements(&BTreeSet::from([Use::ObjectsRead("plans/"), Use::ObjectsWrite("plans/")]));
         let text = serde_json::to_string(&statements).unwrap();
-        assert!(!text.contains("\"*\"") && !text.contains("Arn}/*") && text.contains("${Workspace}/plans/*"), "{text}");
+        assert!(
+            !text.contains("\"*\"") && !text.contains("Arn}/*") && text.contains("${Workspace}/plans/*"),
+            "{text}"
+        );
     }
 }

@@ -37,9 +37,7 @@ fn kept(kind: &str, properties: &Value) -> Value {
 
 fn table() -> Value {
     let text = |name: &str| json!({ "AttributeName": name, "AttributeType": "S" });
-    let range = |index: &Index| {
-        json!({ "AttributeName": index.range, "AttributeType": if index.by_number { "N" } else { "S" } })
-    };
+    let range = |index: &Index| json!({ "AttributeName": index.range, "AttributeType": if index.by_number { "N" } else { "S" } });
     let indexed = INDEXES.iter().flat_map(|index| [text(index.hash), range(index)]);
     let attributes: Vec<_> = [text(PK), text(SK)].into_iter().chain(indexed).collect();
     json!({

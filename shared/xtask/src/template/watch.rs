@@ -62,11 +62,15 @@ fn alarms() -> [Alarm; 6] {
         above: 0,
         minutes: 5,
     };
-    let age = Alarm { metric: "ApproximateAgeOfOldestMessage", above: 900, ..sqs(
-        "JobsLate",
-        "Jobs wait for longer than a quarter of an hour",
-        queue(queues::logical_id(Queue::Jobs)),
-    ) };
+    let age = Alarm {
+        metric: "ApproximateAgeOfOldestMessage",
+        above: 900,
+        ..sqs(
+            "JobsLate",
+            "Jobs wait for longer than a quarter of an hour",
+            queue(queues::logical_id(Queue::Jobs)),
+        )
+    };
     let errors = |id, says, handler| Alarm {
         id,
         says,
@@ -78,15 +82,24 @@ fn alarms() -> [Alarm; 6] {
         minutes: 5,
     };
     [
-        sqs("JobsDead", "Jobs could not be handled, and neither could what was to drive their nodes", queue("JobsDeadQueue")),
+        sqs(
+            "JobsDead",
+            "Jobs could not be handled, and neither could what was to drive their nodes",
+            queue("JobsDeadQueue"),
+        ),
         sqs("NotifyDead", "People were not told of a gate", queue("NotifyDeadQueue")),
         age,
         errors("ReconcileFails", "Nothing finds what stands still", "reconcile"),
-        Alarm { metric: "IteratorAge", statistic: "Maximum", above: 300_000, ..errors(
-            "AuditLate",
-            "Audit events wait for longer than five minutes to be sealed",
-            "audit_write",
-        ) },
+        Alarm {
+            metric: "IteratorAge",
+            statistic: "Maximum",
+            above: 300_000,
+            ..errors(
+                "AuditLate",
+                "Audit events wait for longer than five minutes to be sealed",
+                "audit_write",
+            )
+        },
         Alarm {
             id: "OperationAborted",
             says: "An operation's execution could not go on",
