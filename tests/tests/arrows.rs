@@ -1,5 +1,7 @@
 //! Which crate may know of which: a new arrow is reviewed as a change of the golden file
 
+#![cfg(test)]
+
 use serde_json::Value;
 use std::{collections::BTreeMap, fmt::Write as _, process::Command};
 use weir_testkit::golden;

@@ -1,5 +1,7 @@
 //! The state machines are read, checked and outlined: a change to one is reviewed as a change to its outline
 
+#![cfg(test)]
+
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},

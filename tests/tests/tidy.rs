@@ -1,5 +1,7 @@
 //! What a reviewer would otherwise have to look for
 
+#![cfg(test)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -50,45 +50,21 @@ pub fn add(resources: &mut Resources) {
 }
 
 fn alarms() -> [Alarm; 6] {
-    let queue = |id: &str| ("QueueName", attribute(id, "QueueName"));
-    let function = |handler: &str| ("FunctionName", reference(&logical_id(handler)));
-    let sqs = |id, says, dimension| Alarm {
-        id,
-        says,
-        namespace: "AWS/SQS",
-        metric: "ApproximateNumberOfMessagesVisible",
-        statistic: "Maximum",
-        dimension,
-        above: 0,
-        minutes: 5,
-    };
-    let age = Alarm {
-        metric: "ApproximateAgeOfOldestMessage",
-        above: 900,
-        ..sqs(
-            "JobsLate",
-            "Jobs wait for longer than a quarter of an hour",
-            queue(queues::logical_id(Queue::Jobs)),
-        )
-    };
-    let errors = |id, says, handler| Alarm {
-        id,
-        says,
-        namespace: "AWS/Lambda",
-        metric: "Errors",
-        statistic: "Sum",
-        dimension: function(handler),
-        above: 0,
-        minutes: 5,
-    };
     [
-        sqs(
+        messages(
             "JobsDead",
             "Jobs could not be handled, and neither could what was to drive their nodes",
-            queue("JobsDeadQueue"),
+            Queue::JobsDead,
         ),
-        sqs("NotifyDead", "People were not told of a gate", queue("NotifyDeadQueue")),
-        age,
+        Alarm {
+            dimension: ("QueueName", attribute("NotifyDeadQueue", "QueueName")),
+            ..messages("NotifyDead", "People were not told of a gate", Queue::Notify)
+        },
+        Alarm {
+            metric: "ApproximateAgeOfOldestMessage",
+            above: 900,
+            ..messages("JobsLate", "Jobs wait for longer than a quarter of an hour", Queue::Jobs)
+        },
         errors("ReconcileFails", "Nothing finds what stands still", "reconcile"),
         Alarm {
             metric: "IteratorAge",
@@ -101,14 +77,39 @@ fn alarms() -> [Alarm; 6] {
             )
         },
         Alarm {
-            id: "OperationAborted",
-            says: "An operation's execution could not go on",
             namespace: "AWS/States",
             metric: "ExecutionsFailed",
-            statistic: "Sum",
             dimension: ("StateMachineArn", reference("OperationMachine")),
-            above: 0,
             minutes: 1,
+            ..errors("OperationAborted", "An operation's execution could not go on", "operation_abort")
         },
     ]
+}
+
+/// Messages wait in `queue` where none should
+fn messages(id: &'static str, says: &'static str, queue: Queue) -> Alarm {
+    Alarm {
+        id,
+        says,
+        namespace: "AWS/SQS",
+        metric: "ApproximateNumberOfMessagesVisible",
+        statistic: "Maximum",
+        dimension: ("QueueName", attribute(queues::logical_id(queue), "QueueName")),
+        above: 0,
+        minutes: 5,
+    }
+}
+
+/// The function of `handler` fails
+fn errors(id: &'static str, says: &'static str, handler: &str) -> Alarm {
+    Alarm {
+        id,
+        says,
+        namespace: "AWS/Lambda",
+        metric: "Errors",
+        statistic: "Sum",
+        dimension: ("FunctionName", reference(&logical_id(handler))),
+        above: 0,
+        minutes: 5,
+    }
 }
