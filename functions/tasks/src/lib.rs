@@ -1,3 +1,123 @@
-//! The tasks functions: one artefact.
+//! The tasks of the state machines: one artefact
+//!
+//! Each reads ids, calls the engine and says what the machine does next. Nothing is decided here, and
+//! everything may be called twice.
 
 pub mod functions;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use weir_domain::{id::OperationId, scope::Scope};
+use weir_edge::Cx;
+use weir_orchestration::{EngineError, SegmentNext};
+use weir_store::NodeKey;
+
+/// Rounds after which a segment goes on in a new execution: a round leaves 331 events of at most 25,000
+const ROUNDS_MAX: u32 = 20;
+
+/// How a task failed, in the two words that the state machines know
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// May succeed if tried again: throttled, timed out, changed meanwhile
+    #[error("{0}")]
+    Transient(#[source] EngineError),
+    /// Will not: refused, invalid, not there
+    #[error("{0}")]
+    Terminal(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl TaskError {
+    /// The word
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Transient(_) => "Transient",
+            Self::Terminal(_) => "Terminal",
+        }
+    }
+}
+
+impl From<EngineError> for TaskError {
+    fn from(error: EngineError) -> Self {
+        if error.is_transient() { Self::Transient(error) } else { Self::Terminal(Box::new(error)) }
+    }
+}
+
+/// Which operation
+#[derive(Debug, Deserialize)]
+struct OperationEvent {
+    scope: Scope,
+    operation: OperationId,
+}
+
+/// Which operation, and what waits for its end
+#[derive(Debug, Deserialize)]
+struct BeginEvent {
+    scope: Scope,
+    operation: OperationId,
+    token: String,
+}
+
+/// Which node, and what waits for its end
+#[derive(Debug, Deserialize)]
+struct ArriveEvent {
+    scope: Scope,
+    operation: OperationId,
+    ordinal: u32,
+    token: String,
+}
+
+/// Which segment, and how often its nodes have been entered
+#[derive(Debug, Deserialize)]
+struct SegmentEvent {
+    scope: Scope,
+    operation: OperationId,
+    segment: u32,
+    #[serde(default)]
+    round: u32,
+}
+
+/// What the segment machine does next
+#[derive(Debug, Serialize)]
+struct SegmentAnswer {
+    next: SegmentNext,
+    round: u32,
+}
+
+/// Runs the task `handler`, one of [`functions::TASKS`]
+pub async fn run(cx: &Cx, handler: &str, event: Value) -> Result<Value, TaskError> {
+    let engine = cx.engine();
+    match handler {
+        "operation_begin" => {
+            let BeginEvent { scope, operation, token } = read(event)?;
+            engine.begin(&scope, operation, token).await?;
+        }
+        "node_arrive" => {
+            let ArriveEvent { scope, operation, ordinal, token } = read(event)?;
+            engine.arrive(&NodeKey::new(&scope, operation, ordinal), token).await?;
+        }
+        "segment_finish" => {
+            let SegmentEvent { scope, operation, segment, round } = read(event)?;
+            let mut next = engine.segment_finish(&scope, operation, segment).await?;
+            if next == SegmentNext::Again && round >= ROUNDS_MAX {
+                engine.revive_segments(&scope, operation).await?;
+                next = SegmentNext::Done;
+            }
+            let answer = SegmentAnswer { next, round: round + 1 };
+            return serde_json::to_value(answer).map_err(|error| TaskError::Terminal(Box::new(error)));
+        }
+        "operation_finish" => {
+            let OperationEvent { scope, operation } = read(event)?;
+            engine.finish_operation(&scope, operation).await?;
+        }
+        "operation_abort" => {
+            let OperationEvent { scope, operation } = read(event)?;
+            engine.abort(&scope, operation).await?;
+        }
+        _ => return Err(TaskError::Terminal(format!("there is no task `{handler}`").into())),
+    }
+    Ok(Value::Null)
+}
+
+fn read<T: for<'de> Deserialize<'de>>(event: Value) -> Result<T, TaskError> {
+    serde_json::from_value(event).map_err(|error| TaskError::Terminal(Box::new(error)))
+}

@@ -30,6 +30,9 @@ pub struct AuditEvent {
     /// The request by which it was done
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<RequestId>,
+    /// Where it stands in the audit chain, once it has been sealed there
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
 }
 
 impl AuditEvent {
@@ -51,7 +54,7 @@ impl AuditEvent {
             }
         };
         let (subject_type, subject_id) = (subject.0.to_owned(), subject.1);
-        Self { id, ts, actor, action: action.to_owned(), subject_type, subject_id, metadata, request_id }
+        Self { id, ts, actor, action: action.to_owned(), subject_type, subject_id, metadata, request_id, seq: None }
     }
 
     /// The day that it belongs to, `YYYY-MM-DD`, UTC

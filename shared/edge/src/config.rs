@@ -29,6 +29,8 @@ pub struct Config {
     pub signing_key: String,
     /// Proves that a callback comes from Slack; without it every callback is refused
     pub slack_signing_secret: Option<Secret>,
+    /// Where notices for people are posted, if anywhere
+    pub slack_webhook_url: Option<Secret>,
     /// Tokens of the local stage
     pub dev_tokens: Vec<DevToken>,
     /// Which log lines are written, as `tracing` filters
@@ -88,6 +90,7 @@ impl Config {
             segment_machine: required("WEIR_SEGMENT_MACHINE")?,
             signing_key: required("WEIR_SIGNING_KEY")?,
             slack_signing_secret: optional("WEIR_SLACK_SIGNING_SECRET").map(Secret::new),
+            slack_webhook_url: optional("WEIR_SLACK_WEBHOOK_URL").map(Secret::new),
             dev_tokens,
             log: optional("WEIR_LOG").unwrap_or_else(|| "info".to_owned()),
             region: optional("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),

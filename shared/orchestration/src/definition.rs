@@ -93,7 +93,8 @@ pub async fn plan(
     let bundle = bundle(engine, digest).await?;
     let reading = read(&bundle, state.as_ref().map(|(state, _)| state)).map_err(unreadable)?;
     let Some(definition) = reading.definition else {
-        let texts: Vec<String> = reading.diagnostics.iter().map(|it| format!("{} {}", it.code, it.message)).collect();
+        let texts: Vec<String> =
+            reading.diagnostics.iter().map(|it| format!("{} {}", it.code, it.message)).collect();
         return Err(DefinitionError::Unreadable(texts.join("; ")));
     };
     if definition.workspace != scope.workspace {
@@ -101,9 +102,15 @@ pub async fn plan(
         return Err(DefinitionError::OtherWorkspace { found, here });
     }
     let before = previous(engine, state.as_ref().map(|(state, _)| state)).await?;
-    let spec_before = |address: &_, digest: &_| before.as_ref().and_then(|definition| definition.spec_of(address, digest));
-    let changes = weir_domain::definition::plan::diff(&definition, state.as_ref().map(|(state, _)| state), &spec_before);
-    let change_plan = engine.ledger.definition_put(weir_domain::canonical::to_vec(&changes).map_err(unreadable)?).await;
+    let spec_before =
+        |address: &_, digest: &_| before.as_ref().and_then(|definition| definition.spec_of(address, digest));
+    let changes = weir_domain::definition::plan::diff(
+        &definition,
+        state.as_ref().map(|(state, _)| state),
+        &spec_before,
+    );
+    let change_plan =
+        engine.ledger.definition_put(weir_domain::canonical::to_vec(&changes).map_err(unreadable)?).await;
     let change_plan = change_plan.map_err(EngineError::from)?;
     record_plan(engine, scope, actor, origin, digest, change_plan, changes).await
 }
@@ -213,7 +220,8 @@ pub async fn request_apply(
         return Err(DefinitionError::Stale { planned: context.base_revision, found });
     }
     let graph = engine.graph(&plan.graph_hash).await?;
-    let identity = json!({ "type": "definition.apply", "scope": outer, "change_plan": context.change_plan_digest });
+    let identity =
+        json!({ "type": "definition.apply", "scope": outer, "change_plan": context.change_plan_digest });
     let made = operation(
         &graph,
         NewOperation {
@@ -235,10 +243,18 @@ pub async fn request_apply(
     );
     let mut active = plan.clone();
     active.status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
-    let metadata = json!({ "plan_id": plan_id, "operation_id": operation_id, "definition": context.definition_digest });
+    let metadata =
+        json!({ "plan_id": plan_id, "operation_id": operation_id, "definition": context.definition_digest });
     let writes = vec![
         Write::Replace { expected: version, record: record(&outer, &active)? },
-        engine.audit(&outer, actor, "definition.apply", ("operation", operation_id.to_string()), metadata, origin.request_id)?,
+        engine.audit(
+            &outer,
+            actor,
+            "definition.apply",
+            ("operation", operation_id.to_string()),
+            metadata,
+            origin.request_id,
+        )?,
     ];
     Ok(engine.place(made, writes).await?)
 }
@@ -261,12 +277,18 @@ pub(crate) async fn apply(
     change_plan: &Digest,
     group: usize,
 ) -> Result<u64, GroupError> {
-    let bytes = engine.ledger.definition_get(change_plan).await.map_err(EngineError::from).map_err(DefinitionError::from)?;
+    let bytes = engine
+        .ledger
+        .definition_get(change_plan)
+        .await
+        .map_err(EngineError::from)
+        .map_err(DefinitionError::from)?;
     let bytes = bytes.ok_or_else(|| DefinitionError::NotUploaded(change_plan.clone()))?;
     let changes: DefinitionPlan = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let bundle = bundle(engine, &changes.desired_revision).await?;
     let read_state = state(engine).await?;
-    let definition = read(&bundle, read_state.as_ref().map(|(state, _)| state)).map_err(unreadable)?.definition;
+    let definition =
+        read(&bundle, read_state.as_ref().map(|(state, _)| state)).map_err(unreadable)?.definition;
     let definition = definition.ok_or_else(|| DefinitionError::Unreadable("it has errors".to_owned()))?;
     let now = engine.clock.now();
     let current = read_state.as_ref().map(|(state, _)| state);
@@ -278,7 +300,11 @@ pub(crate) async fn apply(
     Ok(revision)
 }
 
-async fn swap(engine: &Engine, base: Option<&(State, StateObject)>, next: &State) -> Result<u64, DefinitionError> {
+async fn swap(
+    engine: &Engine,
+    base: Option<&(State, StateObject)>,
+    next: &State,
+) -> Result<u64, DefinitionError> {
     let bytes = next.to_vec().map_err(unreadable)?;
     let written = engine.ledger.state_write(base.map(|(_, object)| object), next.state_revision, bytes).await;
     match written.map_err(EngineError::from)? {
@@ -366,7 +392,9 @@ async fn bundle(engine: &Engine, digest: &Digest) -> Result<Bundle, DefinitionEr
 
 /// The definition that was applied last, to show what each field was before
 async fn previous(engine: &Engine, state: Option<&State>) -> Result<Option<Definition>, DefinitionError> {
-    let Some(digest) = state.and_then(|state| state.applied_revision.config_digest.as_ref()) else { return Ok(None) };
+    let Some(digest) = state.and_then(|state| state.applied_revision.config_digest.as_ref()) else {
+        return Ok(None);
+    };
     let bundle = match bundle(engine, digest).await {
         Ok(bundle) => bundle,
         Err(DefinitionError::NotUploaded(_)) => return Ok(None),

@@ -37,7 +37,9 @@ impl EngineError {
     /// Whether it may succeed if tried again
     pub const fn is_transient(&self) -> bool {
         match self {
-            Self::Store(error) | Self::Transact(TransactError::Store(error)) => matches!(error, StoreError::Unavailable(_)),
+            Self::Store(error) | Self::Transact(TransactError::Store(error)) => {
+                matches!(error, StoreError::Unavailable(_))
+            }
             Self::Transact(TransactError::Conflict(_)) | Self::Machines(_) | Self::Queue(_) => true,
             Self::Ledger(error) => matches!(
                 error,

@@ -7,11 +7,11 @@ use crate::{
 };
 use std::collections::BTreeMap;
 use weir_domain::{
-    delivery::{PromotionCommand, Promotion, Release, TargetState},
+    delivery::{Promotion, PromotionCommand, Release, TargetState},
     engine::{NodeRun, Operation},
     evidence::{
-        Decision, Envelope, EvidenceContent, EvidencePacket, Execution, ExecutionNode, GateRecord, PAYLOAD_TYPE,
-        PacketType, ReleaseRef, Statement, pae, verify,
+        Decision, Envelope, EvidenceContent, EvidencePacket, Execution, ExecutionNode, GateRecord,
+        PAYLOAD_TYPE, PacketType, ReleaseRef, Statement, pae, verify,
     },
     gate::VerdictResult,
     id::{EvidenceId, Id as _, OperationId},
@@ -34,7 +34,9 @@ pub fn evidence_id(operation: OperationId, packet: PacketType) -> EvidenceId {
 pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
     let nodes = engine.all_nodes(d.operation).await?;
     write(engine, d.operation, PacketType::ReleaseDecision, &nodes).await?;
-    engine.change_promotion(d.operation, |promotion| promotion.clone().after(PromotionCommand::Approve).ok()).await?;
+    engine
+        .change_promotion(d.operation, |promotion| promotion.clone().after(PromotionCommand::Approve).ok())
+        .await?;
     Ok(Decided::Yes)
 }
 
@@ -83,8 +85,15 @@ async fn seal(
     let now = engine.clock.now();
     let content = content(engine, operation, packet_type, nodes).await?;
     let key_ref = engine.signer.key_ref().to_owned();
-    let packet =
-        EvidencePacket::new(id, info.scope.clone(), info.promotion_id, packet_type, content, key_ref, now.into());
+    let packet = EvidencePacket::new(
+        id,
+        info.scope.clone(),
+        info.promotion_id,
+        packet_type,
+        content,
+        key_ref,
+        now.into(),
+    );
     let packet = packet.map_err(unreadable)?;
     let statement = Statement::new(packet.clone());
     let payload = statement.payload().map_err(unreadable)?;
@@ -163,15 +172,25 @@ fn decision(promotion: &Promotion) -> Decision {
         node_id: outcome.node_id.to_string(),
         kind: outcome.kind.clone(),
         result: outcome.verdict.result.as_str().to_owned(),
-        reason_codes: outcome.verdict.reason_codes.iter().map(|code| <&str>::from(*code).to_owned()).collect(),
+        reason_codes: outcome
+            .verdict
+            .reason_codes
+            .iter()
+            .map(|code| <&str>::from(*code).to_owned())
+            .collect(),
         inputs: outcome.inputs.clone(),
         decisions: decisions(&outcome.inputs),
     });
-    let allowed = promotion.decision_record.iter().all(|outcome| outcome.verdict.result == VerdictResult::Allow);
+    let allowed =
+        promotion.decision_record.iter().all(|outcome| outcome.verdict.result == VerdictResult::Allow);
     Decision { result: if allowed { "allow" } else { "deny" }.to_owned(), gates: gates.collect() }
 }
 
-async fn execution(engine: &Engine, operation: &Operation, nodes: &[NodeRun]) -> Result<Execution, EngineError> {
+async fn execution(
+    engine: &Engine,
+    operation: &Operation,
+    nodes: &[NodeRun],
+) -> Result<Execution, EngineError> {
     let info = &operation.info;
     let graph = engine.graph(&info.graph_hash).await?;
     let mut targets = BTreeMap::new();
@@ -183,7 +202,9 @@ async fn execution(engine: &Engine, operation: &Operation, nodes: &[NodeRun]) ->
         }
     }
     let nodes = nodes.iter().filter(|node| node.terms.runs != Executor::Join).map(|node| ExecutionNode {
-        node_id: graph.node(node.ordinal).map_or_else(|| node.ordinal.to_string(), |it| it.node_id.to_string()),
+        node_id: graph
+            .node(node.ordinal)
+            .map_or_else(|| node.ordinal.to_string(), |it| it.node_id.to_string()),
         status: node.status,
         attempts: node.attempt,
         started_at: node.started_at.map(Into::into),

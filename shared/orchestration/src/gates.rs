@@ -13,8 +13,8 @@ use weir_domain::{
     engine::LOOK_AGAIN,
     failure::FailureSummary,
     gate::{
-        ApprovalGate, DecisionRequest, FreezeGate, Gate, GateRefusal, GateSpec, GateStatus, Verdict, VerdictResult,
-        apply, closure_hash, decide as decide_gate, expire, freeze, freeze_verdict,
+        ApprovalGate, DecisionRequest, FreezeGate, Gate, GateRefusal, GateSpec, GateStatus, Verdict,
+        VerdictResult, apply, closure_hash, decide as decide_gate, expire, freeze, freeze_verdict,
     },
     id::{GateId, Id as _, OperationId, RequestId},
     scope::Scope,
@@ -113,7 +113,12 @@ async fn approval(engine: &Engine, d: &Deciding<'_>, spec: &ApprovalGate) -> Res
 }
 
 /// Opens the gate and lets people know. Opened twice, it is one gate: its id is derived
-async fn open(engine: &Engine, d: &Deciding<'_>, spec: &ApprovalGate, id: GateId) -> Result<Decided, EngineError> {
+async fn open(
+    engine: &Engine,
+    d: &Deciding<'_>,
+    spec: &ApprovalGate,
+    id: GateId,
+) -> Result<Decided, EngineError> {
     let info = &d.operation.info;
     let now = engine.clock.now();
     let hash = closure_hash(d.graph, d.node.ordinal).map_err(|e| EngineError::Inconsistent(e.to_string()))?;
@@ -137,7 +142,12 @@ async fn open(engine: &Engine, d: &Deciding<'_>, spec: &ApprovalGate, id: GateId
         decided_at: None,
     };
     let mut writes = vec![Write::Create(record(&info.scope, &gate)?)];
-    writes.push(engine.event(d.operation, TimelineKind::GateOpened, format!("waits for {}", waits_for(spec)), None)?);
+    writes.push(engine.event(
+        d.operation,
+        TimelineKind::GateOpened,
+        format!("waits for {}", waits_for(spec)),
+        None,
+    )?);
     if let Some(write) = engine.move_promotion(d.operation, PromotionCommand::AwaitApproval).await? {
         writes.push(write);
     }
@@ -168,6 +178,9 @@ async fn note_outcome(
     inputs: serde_json::Value,
     verdict: Verdict,
 ) -> Result<(), EngineError> {
+    if d.plan_node.batch.is_some() {
+        return Ok(()); // asked again between batches: the decision has been stated
+    }
     let outcome = GateOutcome {
         node_id: d.plan_node.node_id.clone(),
         gate_id,
@@ -176,14 +189,16 @@ async fn note_outcome(
         verdict,
         at: engine.clock.now().into(),
     };
-    engine.change_promotion(d.operation, |promotion| {
-        if promotion.decision_record.iter().any(|noted| noted.node_id == outcome.node_id) {
-            return None;
-        }
-        let mut after = promotion.clone();
-        after.decision_record.push(outcome.clone());
-        Some(after)
-    }).await
+    engine
+        .change_promotion(d.operation, |promotion| {
+            if promotion.decision_record.iter().any(|noted| noted.node_id == outcome.node_id) {
+                return None;
+            }
+            let mut after = promotion.clone();
+            after.decision_record.push(outcome.clone());
+            Some(after)
+        })
+        .await
 }
 
 /// Somebody decides on a gate. What a rule refuses is audited too
@@ -202,7 +217,14 @@ pub async fn record_decision(
             Ok(events) => events,
             Err(refusal) => {
                 let metadata = serde_json::json!({ "refused": refusal.code(), "action": request.action });
-                let audit = engine.audit(scope, request.actor, "gate.decide", ("gate", id.to_string()), metadata, request_id)?;
+                let audit = engine.audit(
+                    scope,
+                    request.actor,
+                    "gate.decide",
+                    ("gate", id.to_string()),
+                    metadata,
+                    request_id,
+                )?;
                 engine.commit(&[audit]).await?;
                 return Err(DecisionError::Refused(refusal, Box::new(gate)));
             }
@@ -242,6 +264,13 @@ async fn decision_writes(
     Ok(vec![
         Write::Replace { expected, record: record(scope, gate)? },
         engine.event(&operation, TimelineKind::GateDecided, message, Some(actor))?,
-        engine.audit(scope, actor, "gate.decide", ("gate", gate.gate_id.to_string()), metadata, request_id)?,
+        engine.audit(
+            scope,
+            actor,
+            "gate.decide",
+            ("gate", gate.gate_id.to_string()),
+            metadata,
+            request_id,
+        )?,
     ])
 }

@@ -11,13 +11,14 @@ mod engine;
 mod error;
 pub mod evidence;
 pub mod gates;
+pub mod jobs;
 pub mod machines;
 pub mod queues;
-#[cfg(feature = "sim")]
-pub mod sim;
 mod records;
 mod resources;
 pub mod sfn;
+#[cfg(feature = "sim")]
+pub mod sim;
 pub mod sqs;
 mod start;
 

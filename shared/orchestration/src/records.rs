@@ -92,7 +92,9 @@ impl Engine {
         let scope = &operation.info.scope;
         let key = Key::entity(scope, Promotion::KIND, id);
         for _ in 0..CHANGE_TRIES {
-            let Some((promotion, expected)) = self.table.read::<Promotion>(&key).await? else { return Ok(()) };
+            let Some((promotion, expected)) = self.table.read::<Promotion>(&key).await? else {
+                return Ok(());
+            };
             let Some(after) = change(&promotion) else { return Ok(()) };
             if self.commit(&[Write::Replace { expected, record: record(scope, &after)? }]).await? {
                 return Ok(());

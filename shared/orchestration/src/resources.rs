@@ -15,7 +15,11 @@ const PAGE: usize = 200;
 
 impl Engine {
     /// What is said of `address`, by the tenant or, where it says nothing, by the workspace
-    pub async fn resource<S: Spec>(&self, scope: &Scope, address: &Address) -> Result<Option<S>, EngineError> {
+    pub async fn resource<S: Spec>(
+        &self,
+        scope: &Scope,
+        address: &Address,
+    ) -> Result<Option<S>, EngineError> {
         for scope in [scope.clone(), scope.outer()] {
             let key = Key::resource(&scope, &address.kind().to_string(), &address.to_string());
             if let Some((row, _)) = self.table.read::<ResourceRow>(&key).await? {
@@ -26,9 +30,14 @@ impl Engine {
     }
 
     /// Every resource of one kind that the tenant or the workspace has, by address
-    pub async fn resources<S: Spec>(&self, scope: &Scope, kind: Kind) -> Result<Vec<(Address, S)>, EngineError> {
+    pub async fn resources<S: Spec>(
+        &self,
+        scope: &Scope,
+        kind: Kind,
+    ) -> Result<Vec<(Address, S)>, EngineError> {
         let mut found = Vec::new();
-        for scope in [Some(scope.clone()), scope.tenant.as_ref().map(|_| scope.outer())].into_iter().flatten() {
+        for scope in [Some(scope.clone()), scope.tenant.as_ref().map(|_| scope.outer())].into_iter().flatten()
+        {
             let query = Query::Partition {
                 pk: Key::resource_partition(&scope, &kind.to_string()),
                 prefix: String::new(),

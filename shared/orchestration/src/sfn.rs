@@ -29,7 +29,14 @@ impl StepFunctions {
         match self.client.start_execution().state_machine_arn(machine).name(name).input(input).send().await {
             Ok(_) => Ok(()),
             // It *was* started; whether it still runs is another question, which reconcile asks.
-            Err(error) if matches!(error.as_service_error(), Some(StartExecutionError::ExecutionAlreadyExists(_))) => Ok(()),
+            Err(error)
+                if matches!(
+                    error.as_service_error(),
+                    Some(StartExecutionError::ExecutionAlreadyExists(_))
+                ) =>
+            {
+                Ok(())
+            }
             Err(error) => Err(failed(error)),
         }
     }
@@ -56,8 +63,12 @@ impl Machines for StepFunctions {
     async fn segment_runs(&self, input: &SegmentInput) -> Result<bool, MachinesError> {
         let arn = format!("{}:{}", self.segment.replace(":stateMachine:", ":execution:"), input.name());
         match self.client.describe_execution().execution_arn(arn).send().await {
-            Ok(found) => Ok(matches!(found.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive)),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => Ok(false),
+            Ok(found) => {
+                Ok(matches!(found.status(), ExecutionStatus::Running | ExecutionStatus::PendingRedrive))
+            }
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_execution_does_not_exist()) => {
+                Ok(false)
+            }
             Err(error) => Err(failed(error)),
         }
     }

@@ -5,14 +5,14 @@ use weir_domain::{
     actor::Actor,
     canonical::Digest,
     engine::{Operation, OperationInfo},
-    id::{IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    id::{Id as _, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
     operation::OperationType,
     plan::Graph,
     scope::Scope,
     time::Millis,
     timeline::TimelineKind,
 };
-use weir_store::{ActiveRun, Key, TransactError, Write};
+use weir_store::{ActiveRun, Key, Record, TransactError, Write};
 
 /// An operation has ended within this, or is cancelled: an execution of Step Functions lives one year at most
 const OPERATION_LIFE: Millis = Millis::from_secs(360 * 24 * 3600);
@@ -81,17 +81,28 @@ pub(crate) fn operation(graph: &Graph, new: NewOperation) -> Operation {
     })
 }
 
+/// A version that no other operation's lock has: whoever releases a lock late must not release the next one
+fn lock_version(operation: OperationId) -> u64 {
+    u64::try_from(operation.body().0 & u128::from(u64::MAX >> 1)).unwrap_or(1)
+}
+
 impl Engine {
     /// Records `operation` together with `writes` and starts it, unless one of its identity is active
     ///
     /// Repeatable: made again with the same ids it meets itself. A crash after the transaction leaves the
     /// operation with `begin` to be done, which reconcile finds.
-    pub(crate) async fn place(&self, operation: Operation, writes: Vec<Write>) -> Result<Placed, EngineError> {
+    pub(crate) async fn place(
+        &self,
+        operation: Operation,
+        writes: Vec<Write>,
+    ) -> Result<Placed, EngineError> {
         let info = operation.info.clone();
-        let lock = ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
+        let lock =
+            ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
         let created = format!("{} by {}", info.operation_type.as_str(), info.actor.id);
+        let lock = Record { version: lock_version(info.operation_id), ..record(&info.scope, &lock)? };
         let mut all = vec![
-            Write::Create(record(&info.scope, &lock)?),
+            Write::Create(lock),
             self.event(&operation, TimelineKind::OperationCreated, created, Some(&info.actor))?,
             Write::CreateOperation(Box::new(operation)),
         ];

@@ -1,9 +1,9 @@
 //! The planner of deployments, promotions and rollbacks
 //!
 //! ```text
-//! freeze ─ approval ─ decision ─┬ deploy a ─ verify a ┬─ deploy c ─ …
+//! approval ─ freeze ─ decision ─┬ deploy a ─ verify a ┬─ freeze ─ deploy c ─ …
 //!                               └ deploy b ─ verify b ┘
-//!  gates     (if asked for)        first batch            second batch
+//! (if asked for)                  first batch             second batch
 //! ```
 
 use super::{
@@ -99,7 +99,7 @@ pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Planned, PlanError
             .map(move |what| (target.clone(), what, suffix(&name, what, request.components.len())))
     });
     let targets = places.map(Iterator::collect).collect();
-    roll(&mut nodes, targets, after, request.template, &request.environment_spec.delivery)?;
+    roll(&mut nodes, targets, after, request.template, &request.environment_spec.delivery, Some(request))?;
     planned(nodes, request.template)
 }
 
@@ -120,7 +120,7 @@ pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Planned, PlanError
         ..request.delivery.clone()
     };
     let mut nodes = Vec::new();
-    roll(&mut nodes, places.collect(), BTreeSet::new(), request.template, &delivery)?;
+    roll(&mut nodes, places.collect(), BTreeSet::new(), request.template, &delivery, None)?;
     planned(nodes, request.template)
 }
 
@@ -133,6 +133,7 @@ fn roll(
     mut after: BTreeSet<NodeId>,
     template: &Template,
     delivery: &Delivery,
+    frozen_by: Option<&DeliveryRequest<'_>>,
 ) -> Result<(), PlanError> {
     if targets.iter().all(Vec::is_empty) {
         return Err(PlanError::NoComponents);
@@ -147,6 +148,12 @@ fn roll(
         spec::Strategy::Rolling => usize::try_from(delivery.batch_size).unwrap_or(usize::MAX),
     };
     for (number, batch) in (1..).zip(targets.chunks(size.max(1))) {
+        if let Some(request) = frozen_by.filter(|_| number > 1) {
+            // A window that began while an earlier batch ran holds this one.
+            let freeze = freeze_gate(&format!("freeze-{number}"), request, after)?;
+            after = BTreeSet::from([freeze.node_id.clone()]);
+            nodes.push(PlanNode { batch: Some(number), ..freeze });
+        }
         let mut last = BTreeSet::new();
         for target in batch {
             last.extend(lay_target(nodes, target, &after, template, on_failure, number)?);
@@ -179,14 +186,11 @@ fn lay_target(
     Ok(after)
 }
 
+/// The gates that stand before everything, and the statement of what they decided
+///
+/// Freeze windows are asked last: an approval that comes days later must not slip past a window that began meanwhile.
 fn gates(request: &DeliveryRequest<'_>) -> Result<Vec<PlanNode>, PlanError> {
     let mut nodes = Vec::new();
-    let mut freeze = PlanNode::new("freeze".parse()?, NodeType::Gate, "Freeze windows", Executor::Decide);
-    freeze.gate = Some(GateSpec::FreezeWindow(FreezeGate {
-        environment: request.environment.clone(),
-        windows: request.environment_spec.freeze_windows.clone(),
-    }));
-    nodes.push(freeze);
     let policies = request.policies.iter().map(|(_, policy)| *policy);
     let rule = spec::ApprovalRule::of(request.environment_spec, policies);
     if rule.required_approvals > 0 {
@@ -196,14 +200,29 @@ fn gates(request: &DeliveryRequest<'_>) -> Result<Vec<PlanNode>, PlanError> {
             policies: request.policies.iter().map(|(address, _)| (*address).clone()).collect(),
             reasons: vec![format!("{} asks for it", request.environment)],
         }));
-        approval.depends_on = BTreeSet::from(["freeze".parse()?]);
         nodes.push(approval);
     }
+    let before = nodes.last().map(|node: &PlanNode| node.node_id.clone()).into_iter().collect();
+    nodes.push(freeze_gate("freeze", request, before)?);
     let mut decision = PlanNode::new("decision".parse()?, NodeType::Evidence, "Decision", Executor::Decide);
     decision.job_contract = Some(decided(EVIDENCE, json!({ "packet_type": "release_decision" })));
-    decision.depends_on = nodes.last().map(|node| node.node_id.clone()).into_iter().collect();
+    decision.depends_on = BTreeSet::from(["freeze".parse()?]);
     nodes.push(decision);
     Ok(nodes)
+}
+
+fn freeze_gate(
+    id: &str,
+    request: &DeliveryRequest<'_>,
+    after: BTreeSet<NodeId>,
+) -> Result<PlanNode, PlanError> {
+    let mut freeze = PlanNode::new(id.parse()?, NodeType::Gate, "Freeze windows", Executor::Decide);
+    freeze.gate = Some(GateSpec::FreezeWindow(FreezeGate {
+        environment: request.environment.clone(),
+        windows: request.environment_spec.freeze_windows.clone(),
+    }));
+    freeze.depends_on = after;
+    Ok(freeze)
 }
 
 fn batch_check(number: u32, after: BTreeSet<NodeId>, delivery: &Delivery) -> Result<PlanNode, PlanError> {

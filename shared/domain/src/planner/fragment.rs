@@ -106,6 +106,9 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
 fn deploy_inputs(place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
     let run = place.what.spec.run.as_ref();
     let run = run.ok_or_else(|| PlanError::NoCommand(place.what.component.clone()))?;
+    if !run.secret_env.is_empty() {
+        return Err(PlanError::Secrets(place.what.component.clone()));
+    }
     let inputs = json!({
         "target": place.target,
         "component": place.what.component,

@@ -52,6 +52,9 @@ pub enum PlanError {
     /// A component that has to run does not say how
     #[error("`{0}` does not say how it is run: add `run.command`")]
     NoCommand(Address),
+    /// A component that has to run needs secrets, which agents are not given
+    #[error("`{0}` needs secrets in its environment (`run.secret_env`), which agents are not given")]
+    Secrets(Address),
     /// The template uses what this version does not carry out
     #[error("node `{node}` of the template is of type `{node_type}`, which cannot be planned here")]
     NodeType {

@@ -94,6 +94,15 @@ fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
 }
 
 #[test]
+fn a_freeze_is_asked_about_after_the_approval_and_before_each_batch() {
+    let production = environment(&json!({ "required_approvals": 1 }));
+    let graph = plan(&production, 2, &[]).unwrap().graph;
+    assert!(graph.upstream(ordinal(&graph, "freeze")).contains(&ordinal(&graph, "approval")));
+    assert!(graph.upstream(ordinal(&graph, "deploy.t-002")).contains(&ordinal(&graph, "freeze-2")));
+    assert!(graph.upstream(ordinal(&graph, "freeze-2")).contains(&ordinal(&graph, "verify.t-001")));
+}
+
+#[test]
 fn a_failure_leads_to_what_the_environment_says() {
     for (says, expected) in [("rollback", OnFailure::Rollback), ("stop", OnFailure::Fail)] {
         let graph = plan(&environment(&json!({ "delivery": { "on_failure": says } })), 1, &[]).unwrap().graph;

@@ -78,7 +78,8 @@ async fn conclude_rollback(engine: &Engine, operation: &Operation) -> Result<(),
 
 /// The promotion after those of `moves` that are allowed; none if it would stay as it is
 fn moved(promotion: &Promotion, moves: &[PromotionCommand]) -> Option<Promotion> {
-    let after = moves.iter().fold(promotion.clone(), |now, command| now.clone().after(*command).unwrap_or(now));
+    let after =
+        moves.iter().fold(promotion.clone(), |now, command| now.clone().after(*command).unwrap_or(now));
     (after.status != promotion.status).then_some(after)
 }
 

@@ -68,7 +68,11 @@ impl Gathered {
             environment_spec: &self.environment_spec,
             policies: self.policies.iter().map(|(address, policy)| (address, policy)).collect(),
             targets: self.targets.clone(),
-            components: self.components.iter().filter_map(|(address, spec)| self.deployable(address, spec)).collect(),
+            components: self
+                .components
+                .iter()
+                .filter_map(|(address, spec)| self.deployable(address, spec))
+                .collect(),
             template: &self.template,
         }
     }
@@ -102,7 +106,8 @@ pub(crate) async fn recipe(
 ) -> Result<(ScenarioRef, Template), DeliveryError> {
     let all = engine.resources::<Scenario>(scope, Kind::Scenario).await?;
     let mut fitting = all.into_iter().filter(|(_, scenario)| {
-        scenario.target_resource_type == Kind::Environment && scenario.actions.iter().any(|does| does == action)
+        scenario.target_resource_type == Kind::Environment
+            && scenario.actions.iter().any(|does| does == action)
     });
     let (address, scenario) = fitting.next().ok_or_else(|| DeliveryError::NoScenario(action.to_owned()))?;
     let others: Vec<String> = fitting.map(|(other, _)| other.to_string()).collect();
@@ -133,7 +138,11 @@ pub(crate) async fn targets(
     environment: &Address,
 ) -> Result<Vec<Address>, DeliveryError> {
     let all = engine.resources::<Target>(scope, Kind::Target).await?;
-    Ok(all.into_iter().filter(|(_, t)| t.environment.address() == environment).map(|(address, _)| address).collect())
+    Ok(all
+        .into_iter()
+        .filter(|(_, t)| t.environment.address() == environment)
+        .map(|(address, _)| address)
+        .collect())
 }
 
 /// Where a release has to run before it may go to `environment`: the one before it in the service's order
@@ -151,7 +160,9 @@ pub(crate) async fn source(
     for candidate in &service.environments {
         let spec: Environment = required(engine, scope, candidate.address()).await?;
         let order = spec.order_index;
-        if order < gathered.environment_spec.order_index && before.as_ref().is_none_or(|(best, _)| order > *best) {
+        if order < gathered.environment_spec.order_index
+            && before.as_ref().is_none_or(|(best, _)| order > *best)
+        {
             before = Some((order, candidate.address().clone()));
         }
     }

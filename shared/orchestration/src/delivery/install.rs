@@ -3,8 +3,8 @@
 use super::gather::target_state;
 use crate::{Engine, EngineError, records::record};
 use weir_domain::{
-    delivery::{Installed, TargetState, VersionSticker},
     definition::address::Address,
+    delivery::{Installed, TargetState, VersionSticker},
     scope::Scope,
 };
 use weir_store::{Entity as _, Key, TransactError, Write};

@@ -102,7 +102,14 @@ pub async fn plan_intent(
     let writes = [
         Write::Create(record(scope, &intent)?),
         Write::Create(record(scope, &plan)?),
-        engine.audit(scope, actor, "intent.create", ("intent", intent.id.to_string()), metadata, origin.request_id)?,
+        engine.audit(
+            scope,
+            actor,
+            "intent.create",
+            ("intent", intent.id.to_string()),
+            metadata,
+            origin.request_id,
+        )?,
     ];
     // Created before by this very request: its ids are derived from it.
     engine.commit(&writes).await?;
@@ -117,7 +124,11 @@ pub async fn start_plan(
     origin: &Origin,
     plan_id: PlanId,
 ) -> Result<Requested, DeliveryError> {
-    let read = engine.table.read::<Plan>(&Key::entity(scope, Plan::KIND, plan_id)).await.map_err(EngineError::from)?;
+    let read = engine
+        .table
+        .read::<Plan>(&Key::entity(scope, Plan::KIND, plan_id))
+        .await
+        .map_err(EngineError::from)?;
     let (plan, _) = read.ok_or(DeliveryError::NoPlan(plan_id))?;
     let key = Key::entity(scope, Intent::KIND, plan.intent_id);
     let intent = engine.table.read::<Intent>(&key).await.map_err(EngineError::from)?;
@@ -162,7 +173,11 @@ async fn finish_request(
     Ok(Requested { promotion: found.ok_or_else(missing)?, reused })
 }
 
-async fn promotion(engine: &Engine, scope: &Scope, id: PromotionId) -> Result<Option<Promotion>, DeliveryError> {
+async fn promotion(
+    engine: &Engine,
+    scope: &Scope,
+    id: PromotionId,
+) -> Result<Option<Promotion>, DeliveryError> {
     let read = engine.table.read::<Promotion>(&Key::entity(scope, Promotion::KIND, id)).await;
     Ok(read.map_err(EngineError::from)?.map(|(promotion, _)| promotion))
 }
@@ -207,7 +222,11 @@ async fn make(
     let plan = Plan {
         plan_id: PlanId::derived(millis, seed),
         intent_id: intent.id,
-        operation_type: if request.action == "promote" { OperationType::Promote } else { OperationType::Deploy },
+        operation_type: if request.action == "promote" {
+            OperationType::Promote
+        } else {
+            OperationType::Deploy
+        },
         scenario_ref: Some(gathered.scenario.clone()),
         status: PlanStatus::Ready,
         effective_version: 1,
@@ -251,7 +270,8 @@ async fn place(
     };
     keep_snapshot(engine, &snapshot).await?;
     let key = Key::entity(scope, weir_domain::delivery::Release::KIND, context.release_id);
-    let release = engine.table.read::<weir_domain::delivery::Release>(&key).await.map_err(EngineError::from)?;
+    let release =
+        engine.table.read::<weir_domain::delivery::Release>(&key).await.map_err(EngineError::from)?;
     let (release, _) = release.ok_or(DeliveryError::NoRelease(context.release_id))?;
     let operation_id = OperationId::derived(origin.now.0, &origin.seed);
     let promotion = Promotion {
@@ -299,7 +319,14 @@ async fn place(
     });
     let mut writes = vec![
         Write::Create(record(scope, &promotion)?),
-        engine.audit(scope, actor, "promotion.create", ("promotion", promotion.id.to_string()), metadata, origin.request_id)?,
+        engine.audit(
+            scope,
+            actor,
+            "promotion.create",
+            ("promotion", promotion.id.to_string()),
+            metadata,
+            origin.request_id,
+        )?,
     ];
     if new {
         writes.extend([Write::Create(record(scope, intent)?), Write::Create(record(scope, plan)?)]);
@@ -311,8 +338,15 @@ async fn place(
 }
 
 fn title(promotion: &Promotion) -> String {
-    let name = |address: &Address| address.to_string().split_once('.').map_or(String::new(), |(_, name)| name.to_owned());
-    format!("{} {} → {}", name(&promotion.service_id), promotion.version, name(&promotion.target_environment_id))
+    let name = |address: &Address| {
+        address.to_string().split_once('.').map_or(String::new(), |(_, name)| name.to_owned())
+    };
+    format!(
+        "{} {} → {}",
+        name(&promotion.service_id),
+        promotion.version,
+        name(&promotion.target_environment_id)
+    )
 }
 
 fn activated(mut plan: Plan) -> Plan {

@@ -30,7 +30,11 @@ use weir_domain::{
 use weir_store::{Entity as _, Key, Write};
 
 /// Starts the rollback of `failed`, once: its ids are derived from the operation that it takes back
-pub(super) async fn start_rollback(engine: &Engine, failed: &Operation, nodes: &[NodeRun]) -> Result<(), EngineError> {
+pub(super) async fn start_rollback(
+    engine: &Engine,
+    failed: &Operation,
+    nodes: &[NodeRun],
+) -> Result<(), EngineError> {
     let Some(context) = delivery(engine, failed).await? else { return Ok(()) };
     if context.delivery.on_failure != OnFailure::Rollback {
         return Ok(());
@@ -50,8 +54,10 @@ pub(super) async fn start_rollback(engine: &Engine, failed: &Operation, nodes: &
             components.push((target, installed, component));
         }
     }
-    let targets = components.iter().map(|(target, installed, spec)| (target.clone(), deployable(installed, spec)));
-    let request = RollbackRequest { delivery: &context.delivery, targets: targets.collect(), template: &template };
+    let targets =
+        components.iter().map(|(target, installed, spec)| (target.clone(), deployable(installed, spec)));
+    let request =
+        RollbackRequest { delivery: &context.delivery, targets: targets.collect(), template: &template };
     let planned = plan_rollback(&request).map_err(impossible)?;
     place(engine, failed, context, scenario, planned).await
 }
@@ -158,7 +164,8 @@ async fn place(
             plan_id,
             intent_id: intent.id,
             graph_hash: snapshot.graph_hash,
-            identity: Digest::of(&json!({ "type": "rollback", "of": info.operation_id })).map_err(impossible)?,
+            identity: Digest::of(&json!({ "type": "rollback", "of": info.operation_id }))
+                .map_err(impossible)?,
             actor: actor.clone(),
             title: format!("roll back {}", info.title),
             now,
@@ -174,7 +181,14 @@ async fn place(
         Write::Create(record(scope, &intent)?),
         Write::Create(record(scope, &plan)?),
         engine.event(failed, TimelineKind::RollbackStarted, message, Some(&actor))?,
-        engine.audit(scope, &actor, "deployment.rollback", ("operation", operation_id.to_string()), metadata, None)?,
+        engine.audit(
+            scope,
+            &actor,
+            "deployment.rollback",
+            ("operation", operation_id.to_string()),
+            metadata,
+            None,
+        )?,
     ];
     engine.place(made, writes).await?;
     Ok(())

@@ -5,7 +5,7 @@ use crate::{
     EngineError,
     machines::{OperationInput, SegmentInput},
 };
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     engine::{NodeRun, Operation, OperationUpdate, TODO_BEGIN, Terms},
     id::OperationId,
@@ -55,17 +55,25 @@ impl Engine {
 
     async fn put_nodes(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {
         let info = &operation.info;
-        stream::iter(graph.seeds())
-            .map(|seed| async move {
-                let key = NodeKey::new(&info.scope, info.operation_id, seed.ordinal);
-                self.table.node_put(&key, &node_run(&seed)).await.map_err(EngineError::from)
-            })
-            .buffer_unordered(PARALLEL)
-            .try_for_each(|_| async { Ok(()) })
-            .await
+        let puts = graph.seeds().map(|seed| {
+            let key = NodeKey::new(&info.scope, info.operation_id, seed.ordinal);
+            self.put_node(key, node_run(&seed)).boxed()
+        });
+        let puts: Vec<_> = puts.collect();
+        stream::iter(puts).buffer_unordered(PARALLEL).try_for_each(|()| async { Ok(()) }).await
     }
 
-    pub(super) async fn start_segments(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {
+    /// A node that is there already stays as it is: it may have moved
+    async fn put_node(&self, key: NodeKey, node: NodeRun) -> Result<(), EngineError> {
+        self.table.node_put(&key, &node).await?;
+        Ok(())
+    }
+
+    pub(super) async fn start_segments(
+        &self,
+        operation: &Operation,
+        graph: &Graph,
+    ) -> Result<(), EngineError> {
         for segment in graph.segments().iter().filter(|segment| operation.open.contains(&segment.index)) {
             self.machines.start_segment(&segment_input(operation, segment.index, graph)).await?;
         }

@@ -13,7 +13,12 @@ use weir_store::{Applied, NodeKey};
 
 impl Engine {
     /// Asks the operation to stop. `None` if it had ended already, or there is none
-    pub async fn cancel(&self, scope: &Scope, operation: OperationId, by: &str) -> Result<Option<Operation>, EngineError> {
+    pub async fn cancel(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        by: &str,
+    ) -> Result<Option<Operation>, EngineError> {
         let wake = self.clock.now() + TODO_PATIENCE;
         let cancel = OperationUpdate::Cancel { by: by.to_owned(), wake };
         let after = match self.table.operation_update(scope, operation, &cancel).await? {

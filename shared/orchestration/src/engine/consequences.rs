@@ -5,7 +5,7 @@
 
 use super::{Engine, PARALLEL, work::Work};
 use crate::{EngineError, machines::NodeEnd};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     engine::{NodeRun, NodeUpdate},
     failure::FailureSummary,
@@ -33,7 +33,9 @@ impl Engine {
         }
         match self.update(key, &NodeUpdate::Close { out_ver: node.out_ver }).await? {
             // A patch added a dependent meanwhile.
-            Applied::Refused(Some(now)) if now.status.is_terminal() && !now.closed => work.ended(key.clone(), now),
+            Applied::Refused(Some(now)) if now.status.is_terminal() && !now.closed => {
+                work.ended(key.clone(), now)
+            }
             Applied::Done(_) | Applied::Refused(_) => {}
         }
         Ok(())
@@ -46,25 +48,30 @@ impl Engine {
         } else {
             NodeUpdate::Skip { now: self.clock.now(), error: FailureSummary::dependency(node.ordinal) }
         };
-        let update = &update;
-        let told: Vec<_> = stream::iter(node.out.iter().map(|ordinal| NodeKey::new(&key.scope, key.operation, *ordinal)))
-            .map(|dependent| async move {
-                let applied = self.update(&dependent, update).await?;
-                Ok::<_, EngineError>((dependent, applied))
-            })
-            .buffered(PARALLEL)
-            .try_collect()
-            .await?;
+        let dependents = node.out.iter().map(|ordinal| NodeKey::new(&key.scope, key.operation, *ordinal));
+        let tellings: Vec<_> = dependents.map(|dependent| self.tell(dependent, &update).boxed()).collect();
+        let told: Vec<_> = stream::iter(tellings).buffered(PARALLEL).try_collect().await?;
         let mut complete = true;
         for (dependent, applied) in told {
             match applied {
-                Applied::Done(after) if after.status.is_terminal() && !after.closed => work.ended(dependent, after),
+                Applied::Done(after) if after.status.is_terminal() && !after.closed => {
+                    work.ended(dependent, after)
+                }
                 Applied::Done(after) if after.is_claimable() => work.drive(dependent, after),
                 Applied::Done(_) | Applied::Refused(Some(_)) => {}
                 Applied::Refused(None) => complete = false,
             }
         }
         Ok(complete)
+    }
+
+    async fn tell(
+        &self,
+        dependent: NodeKey,
+        update: &NodeUpdate,
+    ) -> Result<(NodeKey, Applied<NodeRun>), EngineError> {
+        let applied = self.update(&dependent, update).await?;
+        Ok((dependent, applied))
     }
 
     /// Ends the state that waits for `token`; the output depends on the final item only

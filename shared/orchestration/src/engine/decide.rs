@@ -5,13 +5,13 @@
 
 use super::{Engine, work::Work};
 use crate::{EngineError, evidence, gates};
+use std::collections::BTreeSet;
 use weir_domain::{
     engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation},
     failure::FailureSummary,
     plan::{Graph, NodeStatus, NodeType, PlanNode},
     time::Millis,
 };
-use std::collections::BTreeSet;
 use weir_store::{Applied, NodeKey};
 
 /// What a decision came to
@@ -35,7 +35,12 @@ pub(crate) struct Deciding<'a> {
 
 impl Engine {
     /// Decides a node that is ready or waits
-    pub(super) async fn decide(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+    pub(super) async fn decide(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
         let operation = self.operation(&key.scope, key.operation).await?;
         let graph = self.graph(&operation.info.graph_hash).await?;
         let missing = || EngineError::Inconsistent(format!("the plan has no node {}", key.ordinal));
@@ -50,7 +55,8 @@ impl Engine {
             | NodeType::SubOperation
             | NodeType::Change
             | NodeType::Join => {
-                let message = format!("`{}` cannot be decided inside a function", plan_node.node_type.as_str());
+                let message =
+                    format!("`{}` cannot be decided inside a function", plan_node.node_type.as_str());
                 Decided::No(FailureSummary::new("not_supported", message))
             }
         };
@@ -59,12 +65,25 @@ impl Engine {
 
     /// Whether at most as many targets have failed, in the batches before this node, as it allows
     async fn within_budget(&self, d: &Deciding<'_>) -> Result<Decided, EngineError> {
-        let allowed = d.plan_node.job_contract.as_ref().and_then(|contract| contract.inputs.get("max_failed")?.as_u64());
+        let allowed = d
+            .plan_node
+            .job_contract
+            .as_ref()
+            .and_then(|contract| contract.inputs.get("max_failed")?.as_u64());
         let before = d.graph.upstream(d.node.ordinal);
         let nodes = self.all_nodes(d.operation).await?;
-        let failed = nodes.iter().filter(|node| before.contains(&node.ordinal) && node.status == NodeStatus::Failed);
+        let failed =
+            nodes.iter().filter(|node| before.contains(&node.ordinal) && node.status == NodeStatus::Failed);
         let targets: BTreeSet<String> = failed
-            .filter_map(|node| d.graph.node(node.ordinal)?.job_contract.as_ref()?.inputs.get("target").map(ToString::to_string))
+            .filter_map(|node| {
+                d.graph
+                    .node(node.ordinal)?
+                    .job_contract
+                    .as_ref()?
+                    .inputs
+                    .get("target")
+                    .map(ToString::to_string)
+            })
             .collect();
         if u64::try_from(targets.len()).is_ok_and(|failed| failed <= allowed.unwrap_or(0)) {
             return Ok(Decided::Yes);
@@ -82,7 +101,8 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (attempt, now) = (node.attempt, self.clock.now());
         let result_id = format!("decide/{attempt}");
-        let complete = |status, error| NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen: None };
+        let complete =
+            |status, error| NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen: None };
         let update = match decided {
             Decided::Yes => complete(NodeStatus::Succeeded, None),
             Decided::No(error) => complete(NodeStatus::Failed, Some(error)),

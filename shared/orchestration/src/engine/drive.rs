@@ -42,7 +42,9 @@ impl Engine {
                 if node.closed { Ok(()) } else { self.drive_from(key.clone(), node).await }
             }
             Applied::Done(node) => self.drive_from(key.clone(), node).await,
-            Applied::Refused(_) => Err(EngineError::Inconsistent(format!("there is no node {}", key.ordinal))),
+            Applied::Refused(_) => {
+                Err(EngineError::Inconsistent(format!("there is no node {}", key.ordinal)))
+            }
         }
     }
 
@@ -108,7 +110,13 @@ impl Engine {
         }
     }
 
-    async fn send_job(&self, scope: &Scope, key: &NodeKey, attempt: u32, delay: Millis) -> Result<(), EngineError> {
+    async fn send_job(
+        &self,
+        scope: &Scope,
+        key: &NodeKey,
+        attempt: u32,
+        delay: Millis,
+    ) -> Result<(), EngineError> {
         let job = Job { scope: scope.clone(), operation: key.operation, ordinal: key.ordinal, attempt };
         Ok(self.queues.send_job(&job, delay).await?)
     }
@@ -116,8 +124,11 @@ impl Engine {
     /// Nobody started the attempt in time: the dispatch was lost, or nobody was there to hear it
     async fn dispatch_again(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
         let now = self.clock.now();
-        let snooze =
-            NodeUpdate::Snooze { seen: NodeStatus::Ready, attempt: node.attempt, wake: now + DISPATCH_PATIENCE };
+        let snooze = NodeUpdate::Snooze {
+            seen: NodeStatus::Ready,
+            attempt: node.attempt,
+            wake: now + DISPATCH_PATIENCE,
+        };
         match self.update(&key, &snooze).await? {
             Applied::Done(node) => self.dispatch(key, node, Millis(0), work).await,
             Applied::Refused(_) => Ok(()),
@@ -130,7 +141,9 @@ impl Engine {
         let late = node.deadline.is_some_and(|deadline| deadline <= now);
         let error = match (node.cancel, late) {
             (true, _) => FailureSummary::cancelled(),
-            (false, true) => FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit"),
+            (false, true) => {
+                FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit")
+            }
             (false, false) => FailureSummary::new("lease_expired", "whoever ran the attempt fell silent"),
         };
         let result_id = format!("expire/{}", node.attempt);
@@ -157,7 +170,12 @@ impl Engine {
 
     /// Hands the next attempt out, held back for its backoff; a longer one than the queue can hold waits in the
     /// wake index
-    pub(super) async fn dispatch_retry(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+    pub(super) async fn dispatch_retry(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
         let delay = node.not_before.map_or(Millis(0), |at| at - self.clock.now());
         if delay <= QUEUE_DELAY_MAX { self.dispatch(key, node, delay, work).await } else { Ok(()) }
     }

@@ -108,13 +108,10 @@ impl Engine {
     /// Every node of the operation, by ordinal
     pub async fn all_nodes(&self, operation: &Operation) -> Result<Vec<NodeRun>, EngineError> {
         let info = &operation.info;
-        let segments: Vec<Vec<NodeRun>> = stream::iter(0..info.segments)
-            .map(|segment| async move {
-                self.table.nodes(&info.scope, info.operation_id, segment).await.map_err(EngineError::from)
-            })
-            .buffered(READ_PARALLEL)
-            .try_collect()
-            .await?;
+        let reads =
+            (0..info.segments).map(|segment| self.table.nodes(&info.scope, info.operation_id, segment));
+        let reads: Vec<_> = reads.collect();
+        let segments: Vec<Vec<NodeRun>> = stream::iter(reads).buffered(READ_PARALLEL).try_collect().await?;
         Ok(segments.into_iter().flatten().collect())
     }
 }
@@ -128,7 +125,9 @@ fn outcome(operation: &Operation, nodes: &[NodeRun]) -> (OperationStatus, Option
     }
     let counts_as_failure =
         |node: &&NodeRun| node.status == NodeStatus::Failed && node.terms.on_failure != OnFailure::Continue;
-    let Some(failed) = nodes.iter().find(counts_as_failure) else { return (OperationStatus::Succeeded, None) };
+    let Some(failed) = nodes.iter().find(counts_as_failure) else {
+        return (OperationStatus::Succeeded, None);
+    };
     let unknown = || FailureSummary::new("failed", format!("node {} failed", failed.ordinal));
     (OperationStatus::Failed, Some(failed.error.clone().unwrap_or_else(unknown)))
 }

@@ -11,8 +11,8 @@ mod reconcile;
 mod segment;
 mod work;
 
-pub(crate) use decide::{Decided, Deciding};
 pub use attempt::{Outcome, Reported, Started};
+pub(crate) use decide::{Decided, Deciding};
 pub use reconcile::Reconciled;
 pub use segment::SegmentNext;
 

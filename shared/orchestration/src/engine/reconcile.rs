@@ -4,8 +4,8 @@ use super::{Engine, begin::segment_input};
 use crate::EngineError;
 use weir_domain::{
     engine::{
-        CHECK_IN, Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE, TODO_RESUME,
-        WAKE_SHARDS,
+        CHECK_IN, Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE,
+        TODO_RESUME, WAKE_SHARDS,
     },
     id::OperationId,
     plan::NodeStatus,
@@ -36,7 +36,9 @@ impl Engine {
             for due in self.table.due(shard, self.clock.now(), PER_SHARD).await? {
                 let done = match &due {
                     Due::Node(key) => self.drive_node(key).await.map(|()| total.nodes += 1),
-                    Due::Operation(scope, id) => self.drive_operation(scope, *id).await.map(|()| total.operations += 1),
+                    Due::Operation(scope, id) => {
+                        self.drive_operation(scope, *id).await.map(|()| total.operations += 1)
+                    }
                 };
                 if let Err(error) = done {
                     total.failed += 1;
@@ -97,6 +99,12 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// A segment's execution has gone as far as its history may: the open ones go on in new executions
+    pub async fn revive_segments(&self, scope: &Scope, id: OperationId) -> Result<(), EngineError> {
+        let operation = self.operation(scope, id).await?;
+        if operation.is_active() { self.revive(&operation).await } else { Ok(()) }
     }
 
     /// Starts every open segment's execution anew; an execution too many finds ended nodes and ends at once

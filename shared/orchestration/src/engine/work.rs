@@ -32,4 +32,3 @@ impl Work {
         self.0.pop_front()
     }
 }
-

@@ -6,7 +6,7 @@ use crate::{
     queues::{Job, Notice, QueueError, Queues},
 };
 use async_trait::async_trait;
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -142,7 +142,9 @@ impl Cloud {
     async fn run_segment(&self, engine: &Engine, input: SegmentInput) {
         loop {
             self.enter_state().await; // Map
-            join_all(input.nodes.iter().map(|ordinal| self.run_iteration(engine, &input, *ordinal))).await;
+            let iterations =
+                input.nodes.iter().map(|ordinal| self.run_iteration(engine, &input, *ordinal).boxed());
+            join_all(iterations.collect::<Vec<_>>()).await;
             self.enter_state().await; // SegmentDone
             let next = engine.segment_finish(&input.scope, input.operation, input.segment).await;
             self.enter_state().await; // Choice
@@ -218,7 +220,8 @@ impl Queues for Cloud {
     async fn send_job(&self, job: &Job, delay: Millis) -> Result<(), QueueError> {
         if let Some((cloud, engine)) = self.both() {
             let job = job.clone();
-            let delay = Duration::from_millis(u64::try_from(delay.0).unwrap_or(0)) + self.workload.latency.queue;
+            let delay =
+                Duration::from_millis(u64::try_from(delay.0).unwrap_or(0)) + self.workload.latency.queue;
             tokio::spawn(async move {
                 tokio::time::sleep(delay).await;
                 cloud.run_job(&engine, job).await;

@@ -81,7 +81,8 @@ impl Seen<'_> {
         if after.closed && !before.is_some_and(|node| node.closed) {
             let untold = |dependent: &&u32| {
                 self.nodes.get(dependent).is_none_or(|node| {
-                    node.status == NodeStatus::Pending && (!after.is_satisfying() || node.unmet.contains(&ordinal))
+                    node.status == NodeStatus::Pending
+                        && (!after.is_satisfying() || node.unmet.contains(&ordinal))
                 })
             };
             let untold: Vec<u32> = after.out.iter().filter(untold).copied().collect();

@@ -130,7 +130,9 @@ async fn simulate(graph: Graph, workload: &Workload, seed: u64) -> Result<Run, S
         status: ended.status,
         makespan,
         floor: cloud::floor(&graph, workload),
-        node_writes: invariants::node_writes(&changes[usize::try_from(put).unwrap_or(0).min(changes.len())..]),
+        node_writes: invariants::node_writes(
+            &changes[usize::try_from(put).unwrap_or(0).min(changes.len())..],
+        ),
         transitions: cloud.transitions(),
         violations: invariants::check(&graph, &changes),
     })

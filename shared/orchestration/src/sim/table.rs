@@ -10,7 +10,8 @@ use weir_domain::{
     time::Millis,
 };
 use weir_store::{
-    Applied, Due, Key, NodeKey, Page, Query, Record, StoreError, Table, TransactError, Write, memory::MemoryTable,
+    Applied, Due, Key, NodeKey, Page, Query, Record, StoreError, Table, TransactError, Write,
+    memory::MemoryTable,
 };
 
 /// A table that answers after a while
@@ -61,12 +62,21 @@ impl Table for Latent {
         self.memory.node_update(key, update).await
     }
 
-    async fn nodes(&self, scope: &Scope, operation: OperationId, segment: u32) -> Result<Vec<NodeRun>, StoreError> {
+    async fn nodes(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+    ) -> Result<Vec<NodeRun>, StoreError> {
         self.wait().await;
         self.memory.nodes(scope, operation, segment).await
     }
 
-    async fn operation_get(&self, scope: &Scope, operation: OperationId) -> Result<Option<Operation>, StoreError> {
+    async fn operation_get(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+    ) -> Result<Option<Operation>, StoreError> {
         self.wait().await;
         self.memory.operation_get(scope, operation).await
     }
@@ -97,7 +107,13 @@ impl Table for Latent {
         self.memory.due(shard, now, limit).await
     }
 
-    async fn queued(&self, scope: &Scope, target: &str, now: Millis, limit: usize) -> Result<Vec<NodeKey>, StoreError> {
+    async fn queued(
+        &self,
+        scope: &Scope,
+        target: &str,
+        now: Millis,
+        limit: usize,
+    ) -> Result<Vec<NodeKey>, StoreError> {
         self.wait().await;
         self.memory.queued(scope, target, now, limit).await
     }

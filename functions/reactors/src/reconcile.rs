@@ -1,0 +1,14 @@
+//! The schedule: whatever stands still is found and driven
+
+use crate::ReactorError;
+use serde_json::{Value, json};
+use weir_edge::Cx;
+
+/// One pass
+pub(crate) async fn run(cx: &Cx) -> Result<Value, ReactorError> {
+    let done = cx.engine().reconcile().await?;
+    if done != weir_orchestration::Reconciled::default() {
+        tracing::info!(nodes = done.nodes, operations = done.operations, failed = done.failed, "reconciled");
+    }
+    Ok(json!({ "nodes": done.nodes, "operations": done.operations, "failed": done.failed }))
+}

@@ -1,0 +1,186 @@
+//! Jobs: attempts that a function runs itself, with a heartbeat while it does
+
+use crate::{
+    Engine, EngineError, Outcome, Reported, Started,
+    definition::{self, GroupError},
+    queues::Job,
+};
+use std::time::Duration;
+use weir_adapters::{Call, Done, Failed, adapter};
+use weir_domain::{
+    canonical::Digest,
+    definition::{address::Address, spec::Target},
+    delivery::Agent,
+    engine::{LEASE, NodeRun, Operation},
+    failure::FailureSummary,
+    plan::JobContract,
+    planner::APPLY_GROUP,
+    sanitise::sanitise,
+};
+use weir_store::{Entity as _, Key, NodeKey, Query};
+
+/// Agents that are read at a time
+const PAGE: usize = 100;
+
+/// What became of a job's message
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JobEnd {
+    /// It was run, and its end reported
+    Run,
+    /// It came too early and was sent again
+    Postponed,
+    /// Somebody else runs it, or nobody wants it any more
+    Dropped,
+}
+
+impl Engine {
+    /// Runs the attempt that a message asks for. A message that comes twice finds the attempt started
+    pub async fn run_job(&self, job: &Job, holder: &str) -> Result<JobEnd, EngineError> {
+        let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
+        let node = match self.start(&key, job.attempt, holder).await? {
+            Started::Yes(node) => node,
+            Started::TooEarly(wait) => {
+                self.queues.send_job(job, wait).await?;
+                return Ok(JobEnd::Postponed);
+            }
+            Started::No => return Ok(JobEnd::Dropped),
+        };
+        let operation = self.operation(&job.scope, job.operation).await?;
+        let graph = self.graph(&operation.info.graph_hash).await?;
+        let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
+        let contract =
+            graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
+        let ended = tokio::select! {
+            ended = self.work(&operation, &node, contract) => ended,
+            () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),
+        };
+        let (log, outcome) = match ended {
+            Ok(done) => (done.log, Outcome::Succeeded),
+            Err(failed) => {
+                let error = FailureSummary::new(failed.code, sanitise(&failed.message));
+                (failed.log, Outcome::Failed { error, retryable: failed.retryable })
+            }
+        };
+        if !log.is_empty() {
+            self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(&log)).await?;
+        }
+        let result_id = format!("{holder}/{}", job.attempt);
+        match self.report(&key, job.attempt, outcome, result_id).await? {
+            Reported::Accepted(_) => Ok(JobEnd::Run),
+            Reported::Refused(_) | Reported::Missing => Ok(JobEnd::Dropped),
+        }
+    }
+
+    /// Renews the lease until the attempt is taken away, or asked to stop
+    async fn keep_alive(&self, key: &NodeKey, attempt: u32) {
+        let every = Duration::from_millis(u64::try_from(LEASE.0 / 3).unwrap_or(5_000));
+        loop {
+            tokio::time::sleep(every).await;
+            match self.heartbeat(key, attempt).await {
+                Ok(Some(node)) if !node.cancel => {}
+                Ok(_) => return,
+                // The lease outlasts two heartbeats that do not come through.
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "a heartbeat was lost")
+                }
+            }
+        }
+    }
+
+    async fn work(
+        &self,
+        operation: &Operation,
+        node: &NodeRun,
+        contract: &JobContract,
+    ) -> Result<Done, Failed> {
+        let time_limit = Duration::from_secs(u64::from(contract.timeout_s));
+        let working = async {
+            if contract.capability == APPLY_GROUP {
+                return self.apply_group(operation, contract).await;
+            }
+            let Some(adapter) = adapter(&contract.capability) else {
+                return Err(failed(
+                    "no_adapter",
+                    format!("nothing here does `{}`", contract.capability),
+                    false,
+                ));
+            };
+            let call = Call {
+                attempt_id: format!("{}/{}/{}", operation.info.operation_id, node.ordinal, node.attempt),
+                inputs: contract.inputs.clone(),
+                base_url: self.base_url(operation, contract).await.map_err(|error| unavailable(&error))?,
+                time_limit,
+            };
+            adapter.run(&call).await
+        };
+        match tokio::time::timeout(time_limit, working).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                Err(failed("attempt_timed_out", format!("not done within {} s", contract.timeout_s), true))
+            }
+        }
+    }
+
+    async fn apply_group(&self, operation: &Operation, contract: &JobContract) -> Result<Done, Failed> {
+        let inputs = &contract.inputs;
+        let change_plan =
+            inputs.get("change_plan").and_then(|it| it.as_str()).and_then(|it| it.parse::<Digest>().ok());
+        let group =
+            inputs.get("group").and_then(serde_json::Value::as_u64).and_then(|it| usize::try_from(it).ok());
+        let (Some(change_plan), Some(group)) = (change_plan, group) else {
+            return Err(failed(
+                "bad_inputs",
+                "the node does not say which group it applies".to_owned(),
+                false,
+            ));
+        };
+        match definition::apply(self, operation, &change_plan, group).await {
+            Ok(revision) => Ok(Done { log: format!("state revision {revision}\n") }),
+            Err(GroupError::Refused(error)) => Err(failed("stale_plan", error.to_string(), false)),
+            Err(GroupError::Definition(error)) => Err(failed("not_applied", error.to_string(), true)),
+        }
+    }
+
+    /// Where the node's target answers: as the definition says, or as its agent does
+    async fn base_url(
+        &self,
+        operation: &Operation,
+        contract: &JobContract,
+    ) -> Result<Option<String>, EngineError> {
+        let target = contract
+            .inputs
+            .get("target")
+            .and_then(|it| it.as_str())
+            .and_then(|it| it.parse::<Address>().ok());
+        let Some(target) = target else { return Ok(None) };
+        let scope = &operation.info.scope;
+        if let Some(url) =
+            self.resource::<Target>(scope, &target).await?.and_then(|spec| spec.connection.base_url)
+        {
+            return Ok(Some(url));
+        }
+        let query = Query::Lists(vec![Key::list(scope, Agent::KIND, "registered")]);
+        let mut after: Option<String> = None;
+        loop {
+            let (agents, next) = self.table.list::<Agent>(&query, after.as_deref(), PAGE).await?;
+            let mut known = agents.into_iter().flat_map(|agent| agent.targets);
+            if let Some(url) = known.find(|it| it.target == target).and_then(|it| it.base_url) {
+                return Ok(Some(url));
+            }
+            let Some(next) = next else { return Ok(None) };
+            after = Some(next);
+        }
+    }
+}
+
+fn sanitise_lines(log: &str) -> String {
+    log.lines().map(sanitise).collect::<Vec<_>>().join("\n")
+}
+
+fn unavailable(error: &EngineError) -> Failed {
+    failed("unavailable", error.to_string(), true)
+}
+
+fn failed(code: &'static str, message: String, retryable: bool) -> Failed {
+    Failed { code, log: format!("{message}\n"), message, retryable }
+}
