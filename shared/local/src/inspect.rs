@@ -104,11 +104,13 @@ pub async fn logs(state: &StateDir, name: Option<&str>, follow: bool) -> Result<
         return Err(LocalError::NoLog { name: name.to_owned(), folder: state.logs(), known });
     };
     let mut offset = print_from(path, 0)?;
-    while follow {
+    if !follow {
+        return Ok(());
+    }
+    loop {
         tokio::time::sleep(Duration::from_millis(200)).await;
         offset = print_from(path, offset)?;
     }
-    Ok(())
 }
 
 fn log_files(folder: &Path) -> Result<Vec<(String, PathBuf)>> {

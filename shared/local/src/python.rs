@@ -4,6 +4,7 @@
 //! digest. A stamp beside it says what it was made from; without a matching stamp it is made anew, so an
 //! installation that was cut short is never used.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -32,7 +33,7 @@ pub struct Python {
 }
 
 /// Finds a Python on `path` (as `PATH` is written)
-pub async fn find(path: &str) -> Result<Python> {
+pub async fn find(path: &OsStr) -> Result<Python> {
     let mut found = "no `python3` was found".to_owned();
     for name in NAMES {
         match probe(name, path).await {
@@ -45,7 +46,7 @@ pub async fn find(path: &str) -> Result<Python> {
 }
 
 /// The Python called `name`, or why it is of no use, or nothing if there is none
-async fn probe(name: &str, path: &str) -> std::result::Result<Python, Option<String>> {
+async fn probe(name: &str, path: &OsStr) -> std::result::Result<Python, Option<String>> {
     let program = std::env::split_paths(path)
         .map(|folder| folder.join(name))
         .find(|file| file.is_file())
@@ -83,7 +84,7 @@ fn how_to_install() -> &'static str {
 /// Makes sure that `venv` holds what `requirements` locks, and returns its Python
 ///
 /// Safe beside another process doing the same: the second waits for the first, and finds it done.
-pub async fn ensure(venv: &Path, requirements: &Path, path: &str) -> Result<PathBuf> {
+pub async fn ensure(venv: &Path, requirements: &Path, path: &OsStr) -> Result<PathBuf> {
     let python = find(path).await?;
     let lock_file = venv.with_extension("lock");
     if let Some(parent) = venv.parent() {
@@ -156,7 +157,7 @@ mod tests {
     #[tokio::test]
     async fn without_python_it_says_what_to_install() {
         let empty = tempfile::tempdir().unwrap();
-        let refused = find(&empty.path().display().to_string()).await.unwrap_err().to_string();
+        let refused = find(empty.path().as_os_str()).await.unwrap_err().to_string();
         assert!(refused.contains("no `python3` was found"), "{refused}");
         assert!(refused.contains("install"), "{refused}");
     }
@@ -164,12 +165,12 @@ mod tests {
     #[tokio::test]
     async fn an_old_python_is_passed_over_for_a_newer_one() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().display().to_string();
+        let path = folder.path().as_os_str();
         fake(folder.path(), "python3", "echo 3 9 3.9.1 /old/python3");
-        let refused = find(&path).await.unwrap_err().to_string();
+        let refused = find(path).await.unwrap_err().to_string();
         assert!(refused.contains("`python3` is 3.9.1"), "{refused}");
         fake(folder.path(), "python3.12", "echo 3 12 3.12.4 /new/python3.12");
-        let found = find(&path).await.unwrap();
+        let found = find(path).await.unwrap();
         assert_eq!(found, Python { program: "/new/python3.12".into(), version: "3.12.4".into() });
     }
 
@@ -181,7 +182,7 @@ mod tests {
             "python3",
             "echo \"ModuleNotFoundError: No module named 'ensurepip'\" >&2; exit 1",
         );
-        let refused = find(&folder.path().display().to_string()).await.unwrap_err().to_string();
+        let refused = find(folder.path().as_os_str()).await.unwrap_err().to_string();
         assert!(refused.contains("can not make environments: ModuleNotFoundError"), "{refused}");
     }
 

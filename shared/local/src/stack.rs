@@ -252,7 +252,7 @@ async fn start_emulator(state: &StateDir, options: &StackOptions, progress: &Pro
     let (venv, requirements) =
         (options.root.join("target/local/venv"), options.root.join("infra/local/requirements.txt"));
     let step = progress.step("python environment");
-    let path = std::env::var("PATH").unwrap_or_default();
+    let path = std::env::var_os("PATH").unwrap_or_default();
     let python = python::ensure(&venv, &requirements, &path).await?;
     step.done(&shown(&venv, &options.root));
     let step = progress.step("emulator");

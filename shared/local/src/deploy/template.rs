@@ -229,9 +229,10 @@ fn to_json(yaml: &Yaml<'_>) -> std::result::Result<Value, String> {
         Yaml::Value(Scalar::String(value)) => Ok(json!(value)),
         Yaml::Sequence(values) => values.iter().map(to_json).collect(),
         Yaml::Mapping(fields) => {
-            let field = |(key, value): (&Yaml<'_>, &Yaml<'_>)| match to_json(key)? {
-                Value::String(key) => Ok((key, to_json(value)?)),
-                other => Ok((other.to_string(), to_json(value)?)),
+            let field = |(key, value): (&Yaml<'_>, &Yaml<'_>)| {
+                let key = to_json(key)?;
+                let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
+                Ok((key, to_json(value)?))
             };
             fields.iter().map(field).collect::<std::result::Result<Map<_, _>, String>>().map(Value::Object)
         }

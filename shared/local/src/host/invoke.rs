@@ -76,10 +76,12 @@ impl InvokeError {
 
     /// The error as Lambda answers it
     pub fn body(&self) -> Value {
-        match self {
-            Self::Function { body } if body.is_object() => body.clone(),
-            other => json!({ "errorType": other.name(), "errorMessage": other.to_string() }),
+        if let Self::Function { body } = self
+            && body.is_object()
+        {
+            return body.clone();
         }
+        json!({ "errorType": self.name(), "errorMessage": self.to_string() })
     }
 }
 
