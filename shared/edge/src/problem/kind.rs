@@ -95,6 +95,10 @@ kinds! {
     PolicyDenied = "policy-denied", 403, "W0434", "A policy refuses this";
     /// The gate has been opened or closed for good
     GateClosed = "gate-closed", 409, "W0435", "The gate is closed";
+    /// Nobody decided on the gate in time
+    GateExpired = "gate-expired", 409, "W0436", "The gate has expired";
+    /// The plan around a gate is not the one that was shown
+    PlanChanged = "plan-changed", 409, "W0437", "The plan has changed";
     /// Our fault; the caller may try again
     Internal = "internal", 500, "W0500", "Internal error";
     /// Something that we depend on does not answer

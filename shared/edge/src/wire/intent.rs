@@ -2,7 +2,6 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use weir_domain::{definition::address::Address, id::ReleaseId};
 
 /// An intent as the API shows it
@@ -14,7 +13,7 @@ pub use weir_domain::intent::Intent as IntentView;
 pub struct IntentCreate {
     /// What is wanted
     pub action: IntentAction,
-    /// What it is wanted of: for a promotion, the environment's address
+    /// What it is wanted of: an environment's address
     pub target_resource_id: Address,
     /// What should be so afterwards
     pub desired_result: DesiredResult,
@@ -29,7 +28,9 @@ pub struct IntentCreate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IntentAction {
-    /// A release in an environment, through its gates
+    /// A release on the targets of an environment, through its gates
+    Deploy,
+    /// The same of a release that came through the environments before
     Promote,
 }
 
@@ -45,18 +46,7 @@ pub struct DesiredResult {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct IntentConstraints {
-    /// The environment where the release has to run already
+    /// The environment where the release has to run already; without it, the one before in the service's order
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_environment_id: Option<Address>,
-}
-
-impl IntentConstraints {
-    /// As an intent records them
-    pub fn to_map(&self) -> Map<String, Value> {
-        let source = self.source_environment_id.as_ref();
-        source
-            .map(|source| ("source_environment_id".to_owned(), Value::from(source.to_string())))
-            .into_iter()
-            .collect()
-    }
+    pub source_environment: Option<Address>,
 }

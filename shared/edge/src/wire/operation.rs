@@ -2,19 +2,18 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
     definition::address::Address,
     failure::FailureSummary,
-    id::{DeploymentId, EventId, EvidenceId, GateId, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    id::{DeploymentId, EvidenceId, GateId, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
     operation::{Freshness, OperationStatus, OperationType, RunOutcome, RunStatus},
     plan::{Executor, NodeId, NodeStatus, NodeType},
     scope::Name,
     time::Time,
-    timeline::Level,
+    timeline::TimelineEvent,
 };
 
 /// `POST /v1/operations/{operation}/cancel`
@@ -205,31 +204,6 @@ pub enum WaitKind {
 pub struct Timeline {
     /// The operation
     pub operation_id: OperationId,
-    /// What happened to it, and what its node runs tell
-    pub events: Vec<TimelineEntry>,
-}
-
-/// Something that happened in an operation
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub struct TimelineEntry {
-    /// Which event: the same whenever it is asked for
-    pub id: EventId,
-    /// When
-    pub ts: Time,
-    /// How much it matters
-    pub level: Level,
-    /// What, for programs: `gate_opened`, `node_started`
-    pub event: String,
-    /// What, for people
-    pub message: String,
-    /// At which node
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node_id: Option<NodeId>,
-    /// Who did it, by the actor's id
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor_id: Option<String>,
-    /// More, for programs
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub meta: Map<String, Value>,
+    /// What happened to it, and what its node runs tell; the ids are the same whenever they are asked for
+    pub events: Vec<TimelineEvent>,
 }

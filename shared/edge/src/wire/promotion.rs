@@ -31,15 +31,14 @@ pub struct PromotionView {
     /// Where the release stands in that environment (requirement 001)
     pub release_status: ReleaseViewStatus,
     /// The deployment job that it is carried out by: the operation, seen otherwise
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub deployment_id: Option<DeploymentId>,
+    pub deployment_id: DeploymentId,
 }
 
 impl From<Promotion> for PromotionView {
     fn from(promotion: Promotion) -> Self {
         Self {
             release_status: promotion.status.release_view(),
-            deployment_id: promotion.workflow_run_id.map(DeploymentId::from),
+            deployment_id: promotion.workflow_run_id.into(),
             promotion,
         }
     }

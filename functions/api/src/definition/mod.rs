@@ -1,0 +1,5 @@
+//! The definition: what should be, and making it so
+
+mod apply_create;
+
+pub use apply_create::DefinitionApply;

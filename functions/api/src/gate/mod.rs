@@ -1,0 +1,13 @@
+//! Gates: what waits for people, and what they decide
+
+mod decide;
+mod list;
+mod refusal;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use decide::GateDecide;
+pub use list::GateList;
+pub(crate) use refusal::refusal;
+pub(crate) use view::{view, who};

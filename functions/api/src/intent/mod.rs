@@ -1,0 +1,9 @@
+//! Intents: what somebody wants
+
+mod create;
+mod list;
+#[cfg(test)]
+mod tests;
+
+pub use create::IntentCreate;
+pub use list::IntentList;

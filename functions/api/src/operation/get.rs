@@ -1,0 +1,73 @@
+//! `GET /v1/operations/{operation}`: an operation, its nodes, what they wait for
+
+use super::{OperationPath, find, view, waits::Facts};
+use weir_domain::{
+    delivery::Promotion,
+    engine::Operation,
+    id::{EvidenceId, OperationId},
+    operation::OperationType,
+    plan::NodeType,
+};
+use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::operation::OperationView};
+use weir_store::{Entity as _, EvidenceRow, Key, Query};
+
+/// An operation leaves a handful of packets
+const EVIDENCE_MAX: usize = 100;
+
+/// Shows an operation with its nodes and what they wait for
+pub struct OperationGet;
+
+impl Endpoint for OperationGet {
+    const ROUTE: Route = Route {
+        path: "/v1/operations/{operation}",
+        operation: "operation_get",
+        permission: "operation:read",
+        summary: "Shows an operation, its nodes, and who can end what they wait for",
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        ..Route::GET
+    };
+    type Path = OperationPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Reply = OperationView;
+
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
+        let operation = find(cx, &call.scope, call.path.operation).await?;
+        let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+        let nodes = cx.engine().all_nodes(&operation).await?;
+        let facts = Facts::gather(cx, &operation, &graph, &nodes, call.now).await?;
+        let mut shown = view::view(&operation, &nodes, call.now);
+        for node in &nodes {
+            let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join)
+            else {
+                continue;
+            };
+            let wait = if operation.is_active() { facts.wait(&operation, node, plan_node) } else { None };
+            shown.waits.extend(wait.clone());
+            shown.nodes.push(view::node_view(&graph, node, plan_node, wait));
+        }
+        shown.current_phase = view::phase(shown.status, &shown.nodes);
+        shown.evidence_ids = evidence(cx, &operation).await?;
+        shown.rolled_back_by = rolled_back_by(cx, &operation).await?;
+        Ok(shown.into())
+    }
+}
+
+/// The packets that were written for it, the earliest first
+async fn evidence(cx: &Cx, operation: &Operation) -> Result<Vec<EvidenceId>, Problem> {
+    let info = &operation.info;
+    let list = Key::list(&info.scope, EvidenceRow::KIND, &info.operation_id.to_string());
+    let (mut rows, _) = cx.table().list::<EvidenceRow>(&Query::Lists(vec![list]), None, EVIDENCE_MAX).await?;
+    rows.sort_by_key(|row| row.created_at);
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The operation that took this one back: its promotion knows
+async fn rolled_back_by(cx: &Cx, operation: &Operation) -> Result<Option<OperationId>, Problem> {
+    let info = &operation.info;
+    let Some(id) = info.promotion_id.filter(|_| info.operation_type != OperationType::Rollback) else {
+        return Ok(None);
+    };
+    let found = cx.table().read::<Promotion>(&Key::entity(&info.scope, Promotion::KIND, id)).await?;
+    Ok(found.and_then(|(promotion, _)| promotion.rolled_back_by))
+}

@@ -1,0 +1,149 @@
+//! An operation and its nodes as callers see them
+
+use std::collections::{BTreeMap, BTreeSet};
+use weir_domain::{
+    engine::{NodeRun, Operation},
+    failure::FailureSummary,
+    id::DeploymentId,
+    operation::{OperationStatus, Shown, shown_status},
+    plan::{Graph, NodeId, NodeStatus, NodeType, PlanNode},
+    time::Millis,
+};
+use weir_edge::wire::operation::{NodeView, OperationView, Wait};
+
+/// Failures that housekeeping found, and nobody reported
+const FOUND_BY_RECONCILE: [&str; 2] = ["lease_expired", "attempt_timed_out"];
+
+/// How many nodes the current phase names
+const PHASE_NODES_MAX: usize = 3;
+
+/// The status that people are shown
+pub(crate) fn shown(operation: &Operation, nodes: &[NodeRun]) -> OperationStatus {
+    let mut counts = BTreeMap::new();
+    for node in nodes {
+        *counts.entry((node.status, node.terms.kind)).or_default() += 1;
+    }
+    shown_status(&Shown {
+        outcome: operation.status.is_terminal().then_some(operation.status),
+        asked_cancel: operation.cancel,
+        paused: operation.paused,
+        materialised: operation.materialised,
+        counts,
+    })
+}
+
+/// The operation without its nodes
+pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> OperationView {
+    let info = &operation.info;
+    let status = shown(operation, nodes);
+    let moved = last_moved(operation, nodes);
+    let found = |failure: &FailureSummary| FOUND_BY_RECONCILE.contains(&failure.code.as_str());
+    OperationView {
+        operation_id: info.operation_id,
+        operation_type: info.operation_type,
+        title: info.title.clone(),
+        status,
+        current_phase: status.as_str().to_owned(),
+        plan_id: info.plan_id,
+        intent_id: info.intent_id,
+        promotion_id: info.promotion_id,
+        release_id: info.release_id,
+        environment: info.environment.as_deref().and_then(|address| address.parse().ok()),
+        deployment_id: info.operation_type.is_deployment().then(|| DeploymentId::from(info.operation_id)),
+        rollback_of: info.rollback_of,
+        rolled_back_by: None,
+        actor: info.actor.clone(),
+        workspace_id: info.scope.workspace.clone(),
+        tenant_id: info.scope.tenant.clone(),
+        user_id: info.actor.person().to_owned(),
+        initiator_name: match &info.actor.on_behalf_of {
+            Some(person) => format!("{} for {person}", info.actor.id),
+            None => info.actor.id.clone(),
+        },
+        run_identity_hash: info.run_identity_hash.clone(),
+        run_status: status.run_status(),
+        outcome: status.run_outcome(),
+        freshness: status.freshness(operation.failure_summary.as_ref().is_some_and(found), moved, now),
+        cancel_requested: operation.cancel,
+        created_at: info.created_at.into(),
+        updated_at: moved.into(),
+        started_at: operation.started_at.map(Into::into),
+        completed_at: operation.completed_at.map(Into::into),
+        failure_summary: operation.failure_summary.clone(),
+        summary_counts: operation.summary_counts.clone(),
+        nodes: Vec::new(),
+        waits: Vec::new(),
+        evidence_ids: Vec::new(),
+    }
+}
+
+fn last_moved(operation: &Operation, nodes: &[NodeRun]) -> Millis {
+    let of_nodes = nodes.iter().flat_map(|node| [node.ready_at, node.started_at, node.finished_at]);
+    let own = [operation.started_at, operation.completed_at];
+    of_nodes
+        .chain(own)
+        .flatten()
+        .max()
+        .map_or(operation.info.created_at, |at| at.max(operation.info.created_at))
+}
+
+/// What the operation is at: the nodes that run, else those that wait, else how it stands
+pub(super) fn phase(status: OperationStatus, nodes: &[NodeView]) -> String {
+    if status.is_terminal() {
+        return status.as_str().to_owned();
+    }
+    let titles = |wanted: NodeStatus| -> Vec<&str> {
+        nodes.iter().filter(|node| node.status == wanted).map(|node| node.title.as_str()).collect()
+    };
+    let found = [NodeStatus::Running, NodeStatus::Waiting, NodeStatus::Ready].map(titles);
+    let Some(at) = found.into_iter().find(|titles| !titles.is_empty()) else {
+        return status.as_str().to_owned();
+    };
+    let more = at.len().saturating_sub(PHASE_NODES_MAX);
+    let named = at.into_iter().take(PHASE_NODES_MAX).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{named} and {more} more") } else { named }
+}
+
+/// One node run with what the plan says of it
+pub(super) fn node_view(
+    graph: &Graph,
+    node: &NodeRun,
+    plan_node: &PlanNode,
+    waits_for: Option<Wait>,
+) -> NodeView {
+    let last_error = || node.past.last().map(|past| past.error.clone());
+    NodeView {
+        node_id: plan_node.node_id.clone(),
+        ordinal: node.ordinal,
+        node_type: plan_node.node_type,
+        title: plan_node.title.clone(),
+        status: node.status,
+        depends_on: behind_joins(graph, node.ordinal),
+        runs: plan_node.runs.clone(),
+        attempt: node.attempt,
+        attempts_max: node.terms.attempts,
+        batch: plan_node.batch,
+        target: plan_node.target.clone(),
+        holder: node.holder.clone(),
+        started_at: node.started_at.map(Into::into),
+        finished_at: node.finished_at.map(Into::into),
+        error: if node.status.is_terminal() { node.error.clone() } else { last_error() },
+        waits_for,
+    }
+}
+
+/// What `ordinal` waits for, with what stands behind each join in the join's place
+fn behind_joins(graph: &Graph, ordinal: u32) -> Vec<NodeId> {
+    let mut open: Vec<u32> = graph.dependencies(ordinal).iter().copied().collect();
+    let (mut seen, mut found) = (BTreeSet::new(), BTreeSet::new());
+    while let Some(next) = open.pop() {
+        match graph.node(next).filter(|_| seen.insert(next)) {
+            Some(node) if node.node_type == NodeType::Join => open.extend(graph.dependencies(next)),
+            Some(_) => {
+                found.insert(next);
+            }
+            None => {}
+        }
+    }
+    found.into_iter().filter_map(|next| graph.node(next)).map(|node| node.node_id.clone()).collect()
+}

@@ -1,0 +1,200 @@
+//! What a node waits for, who can end that, and since when
+
+use crate::gate;
+use std::collections::BTreeMap;
+use weir_domain::{
+    definition::{
+        address::Address,
+        spec::{Environment, FreezeWindow},
+    },
+    delivery::Agent,
+    engine::{NodeRun, Operation},
+    gate::{Freeze, Gate, GateSpec, freeze, tally},
+    plan::{Executor, Graph, NodeStatus, NodeType, PlanNode},
+    time::{Millis, Time},
+};
+use weir_edge::{
+    Cx, Problem,
+    wire::operation::{Wait, WaitKind},
+};
+use weir_orchestration::gates::gate_id;
+use weir_store::{Entity as _, Key, Query};
+
+/// The list that every agent stands in, and how many of it are read
+const AGENTS_LIST: &str = "registered";
+const AGENTS_MAX: usize = 1_000;
+
+/// What has to be known to say what the nodes of an operation wait for: read only where a node asks for it
+pub(super) struct Facts {
+    now: Millis,
+    gates: BTreeMap<u32, Gate>,
+    windows: BTreeMap<u32, Vec<FreezeWindow>>,
+    agents: Vec<Agent>,
+}
+
+impl Facts {
+    /// Reads what the nodes that wait now ask for
+    pub async fn gather(
+        cx: &Cx,
+        operation: &Operation,
+        graph: &Graph,
+        nodes: &[NodeRun],
+        now: Millis,
+    ) -> Result<Self, Problem> {
+        let scope = &operation.info.scope;
+        let mut facts = Self { now, gates: BTreeMap::new(), windows: BTreeMap::new(), agents: Vec::new() };
+        for node in nodes.iter().filter(|node| node.status == NodeStatus::Waiting) {
+            match graph.node(node.ordinal).and_then(|plan_node| plan_node.gate.as_ref()) {
+                Some(GateSpec::Approval(_)) => {
+                    let id = gate_id(operation.info.operation_id, node.ordinal);
+                    let found = cx.table().read::<Gate>(&Key::entity(scope, Gate::KIND, id)).await?;
+                    facts.gates.extend(found.map(|(gate, _)| (node.ordinal, gate)));
+                }
+                Some(GateSpec::FreezeWindow(frozen)) => {
+                    let found = cx.engine().resource::<Environment>(scope, &frozen.environment).await?;
+                    let windows = found.map_or_else(|| frozen.windows.clone(), |found| found.freeze_windows);
+                    facts.windows.insert(node.ordinal, windows);
+                }
+                None => {}
+            }
+        }
+        let unclaimed = |node: &NodeRun| {
+            node.status == NodeStatus::Ready && matches!(node.terms.runs, Executor::Agent(_))
+        };
+        if nodes.iter().any(unclaimed) {
+            let all = Query::Lists(vec![Key::list(scope, Agent::KIND, AGENTS_LIST)]);
+            facts.agents = cx.table().list::<Agent>(&all, None, AGENTS_MAX).await?.0;
+        }
+        Ok(facts)
+    }
+
+    /// What `node` waits for now, if it waits for anything but other nodes
+    pub fn wait(&self, operation: &Operation, node: &NodeRun, plan_node: &PlanNode) -> Option<Wait> {
+        match node.status {
+            NodeStatus::Ready => Some(self.start(node, plan_node)),
+            NodeStatus::Waiting => Some(self.outside(operation, node, plan_node)),
+            NodeStatus::Pending
+            | NodeStatus::Running
+            | NodeStatus::Succeeded
+            | NodeStatus::Failed
+            | NodeStatus::Skipped => None,
+        }
+    }
+
+    /// Nobody has begun the attempt yet
+    fn start(&self, node: &NodeRun, plan_node: &PlanNode) -> Wait {
+        let since: Time = node.ready_at.unwrap_or(self.now).into();
+        let held = node.not_before.filter(|at| *at > self.now);
+        let (kind, what, who) = match (&node.terms.runs, held) {
+            (_, Some(_)) => {
+                let what = format!("attempt {} of {}, after its backoff", node.attempt, node.terms.attempts);
+                (WaitKind::Retry, what, "nobody: it begins by itself".to_owned())
+            }
+            (Executor::Agent(target), None) => (
+                WaitKind::Agent,
+                format!("an agent of `{target}` to claim it"),
+                self.agents_of(target, plan_node),
+            ),
+            (Executor::Decide | Executor::Job | Executor::Join, None) => (
+                WaitKind::Worker,
+                "a worker to take it".to_owned(),
+                "nobody: it is sent again by itself".to_owned(),
+            ),
+        };
+        Wait {
+            node_id: plan_node.node_id.clone(),
+            kind,
+            what,
+            who,
+            since,
+            until: held.map(Into::into),
+            gate_id: None,
+        }
+    }
+
+    /// The agents that may claim a task of `target`, with how each is
+    fn agents_of(&self, target: &Address, plan_node: &PlanNode) -> String {
+        let capability = plan_node.job_contract.as_ref().map_or("", |contract| contract.capability.as_str());
+        let known: Vec<_> = self
+            .agents
+            .iter()
+            .filter(|agent| agent.serves(target, capability))
+            .map(|agent| {
+                format!("agent `{}` ({}), which is {}", agent.name, agent.id, agent.status(self.now).as_str())
+            })
+            .collect();
+        if known.is_empty() {
+            format!("nobody yet: register an agent for `{target}` that can `{capability}`")
+        } else {
+            known.join(" or ")
+        }
+    }
+
+    /// It waits for something outside
+    fn outside(&self, operation: &Operation, node: &NodeRun, plan_node: &PlanNode) -> Wait {
+        let since: Time = node.started_at.or(node.ready_at).unwrap_or(self.now).into();
+        let wait = |kind, what: String, who: String| Wait {
+            node_id: plan_node.node_id.clone(),
+            kind,
+            what,
+            who,
+            since,
+            until: None,
+            gate_id: None,
+        };
+        if let Some(found) = self.gates.get(&node.ordinal) {
+            let (have, need) = tally(found, self.now).unwrap_or_default();
+            let waits = wait(WaitKind::Approval, format!("approvals {have} of {need}"), gate::who(found));
+            return Wait {
+                gate_id: Some(found.gate_id),
+                since: found.created_at,
+                until: found.expires_at,
+                ..waits
+            };
+        }
+        if let Some(windows) = self.windows.get(&node.ordinal) {
+            return match freeze(windows, &operation.info.actor, self.now) {
+                Freeze::WaitUntil { until, windows, reason } => {
+                    let what = format!("freeze window {} to end: {reason}", windows.join(", "));
+                    Wait { until: Some(until), ..wait(WaitKind::FreezeWindow, what, exceptions(self, node)) }
+                }
+                Freeze::Clear {} | Freeze::Excepted { .. } => {
+                    let what = "a freeze window that has ended just now".to_owned();
+                    wait(WaitKind::FreezeWindow, what, "nobody: it goes on by itself".to_owned())
+                }
+            };
+        }
+        match node.terms.kind {
+            NodeType::SubOperation => wait(
+                WaitKind::SubOperation,
+                "another operation to end".to_owned(),
+                "whoever that one waits for".to_owned(),
+            ),
+            NodeType::Gate => {
+                wait(WaitKind::Approval, "its gate to open".to_owned(), "nobody yet".to_owned())
+            }
+            NodeType::Job
+            | NodeType::Verification
+            | NodeType::Intervention
+            | NodeType::Change
+            | NodeType::Evidence
+            | NodeType::Join => {
+                wait(WaitKind::Intervention, "a person to look at it".to_owned(), "an operator".to_owned())
+            }
+        }
+    }
+}
+
+/// Whom the windows that hold do not hold for, in words
+fn exceptions(facts: &Facts, node: &NodeRun) -> String {
+    let holds = |window: &&FreezeWindow| {
+        Millis::from(window.start) <= facts.now && facts.now < Millis::from(window.end)
+    };
+    let windows = facts.windows.get(&node.ordinal).into_iter().flatten().filter(holds);
+    let named: Vec<_> = windows.flat_map(|window| &window.exceptions).map(ToString::to_string).collect();
+    if named.is_empty() {
+        "nobody: it ends by itself".to_owned()
+    } else {
+        format!("nobody: it ends by itself; what {} asks for does not wait", named.join(" or "))
+    }
+}

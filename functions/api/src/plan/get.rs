@@ -1,0 +1,40 @@
+//! `GET /v1/plans/{plan}`
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use weir_domain::{id::PlanId, plan::Plan};
+use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::plan::PlanView};
+use weir_store::{Entity as _, Key};
+
+/// Shows a plan and its graph
+pub struct PlanGet;
+
+/// Which plan
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct PlanPath {
+    /// The plan
+    plan: PlanId,
+}
+
+impl Endpoint for PlanGet {
+    const ROUTE: Route = Route {
+        path: "/v1/plans/{plan}",
+        operation: "plan_get",
+        permission: "plan:read",
+        summary: "Shows a plan and its graph",
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        ..Route::GET
+    };
+    type Path = PlanPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Reply = PlanView;
+
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<PlanView>, Problem> {
+        let id = call.path.plan;
+        let found = cx.table().read::<Plan>(&Key::entity(&call.scope, Plan::KIND, id)).await?;
+        let (plan, _) = found.ok_or_else(|| Problem::not_found(format!("plan `{id}`")))?;
+        let graph = cx.engine().graph(&plan.graph_hash).await?.nodes().to_vec();
+        Ok(PlanView { plan, graph }.into())
+    }
+}

@@ -1,0 +1,67 @@
+//! What the engine's requests refuse, as problems
+//!
+//! What a path names is not found; what a body names refers to nothing.
+
+use weir_domain::id::{OperationId, RequestId};
+use weir_edge::{Call, Endpoint, Kind, Problem};
+use weir_orchestration::{
+    definition::DefinitionError,
+    delivery::{DeliveryError, Origin},
+};
+
+/// Where the engine derives the ids of what `call` creates from: a repeat of the call meets what is there
+pub fn origin<E: Endpoint>(call: &Call<E>) -> Origin {
+    Origin {
+        now: call.ids.created_at(),
+        seed: call.ids.id::<RequestId>("origin").to_string(),
+        request_id: Some(call.request),
+    }
+}
+
+/// The operation that a request of this origin makes, where it does not meet one of the same identity
+pub fn own_operation(origin: &Origin) -> OperationId {
+    use weir_domain::id::Id as _;
+    OperationId::derived(origin.now.0, &origin.seed)
+}
+
+/// Why something is not delivered
+pub fn delivery(error: DeliveryError) -> Problem {
+    let kind = match &error {
+        DeliveryError::NoRelease(_)
+        | DeliveryError::NoResource(_)
+        | DeliveryError::NotItsEnvironment(..)
+        | DeliveryError::NoScenario(_)
+        | DeliveryError::Ambiguous { .. } => Kind::InvalidReference,
+        DeliveryError::NotPromotable(..)
+        | DeliveryError::NotInSource(..)
+        | DeliveryError::NotStartable(..) => Kind::NotAllowedNow,
+        DeliveryError::NoPlan(plan) => return Problem::not_found(format!("plan `{plan}`")),
+        DeliveryError::Incomplete(_) => Kind::InvalidBody,
+        DeliveryError::Plan(_) => Kind::InvalidDefinition,
+        DeliveryError::Engine(_) => {
+            return match error {
+                DeliveryError::Engine(error) => error.into(),
+                other => Problem::internal(other),
+            };
+        }
+    };
+    Problem::new(kind, error.to_string())
+}
+
+/// Why a change of the definition is not planned or applied
+pub fn definition(error: DefinitionError) -> Problem {
+    let kind = match &error {
+        DefinitionError::NotUploaded(_) => Kind::UploadMissing,
+        DefinitionError::NoPlan(_) => Kind::InvalidReference,
+        DefinitionError::NotApplicable(..) => Kind::NotAllowedNow,
+        DefinitionError::Stale { .. } => Kind::PlanStale,
+        DefinitionError::OtherWorkspace { .. } | DefinitionError::Unreadable(_) => Kind::InvalidDefinition,
+        DefinitionError::Engine(_) => {
+            return match error {
+                DefinitionError::Engine(error) => error.into(),
+                other => Problem::internal(other),
+            };
+        }
+    };
+    Problem::new(kind, error.to_string())
+}

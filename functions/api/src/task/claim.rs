@@ -1,0 +1,173 @@
+//! `POST /v1/agents/{agent}/claims`: an agent asks for something to do
+//!
+//! One winner an attempt: the start is one conditional update. Where the answer is lost, the lease passes and
+//! another attempt is made.
+
+use super::work::Deploys;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use std::time::Duration;
+use weir_domain::{
+    delivery::{Agent, Promotion, PromotionCommand, PromotionStatus},
+    engine::Operation,
+    id::AgentId,
+    plan::PlanNode,
+    timeline::TimelineKind,
+};
+use weir_edge::{
+    Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Route, Use,
+    wire::task::{CLAIM_WAIT_MAX_SECONDS, Claim, Claimed, Task},
+};
+use weir_orchestration::Started;
+use weir_store::{Entity as _, Key, NodeKey, Record, Write};
+
+/// The most tasks of one claim
+const TASKS_MAX: usize = 10;
+
+/// How long a function is held for an agent that waits; it asks again after that
+const HELD_MAX: Duration = Duration::from_secs(5);
+
+/// How often the queues are looked at meanwhile
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+
+/// Gives an agent what its targets wait for
+pub struct TaskClaim;
+
+/// Which agent
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct AgentPath {
+    /// The agent
+    agent: AgentId,
+}
+
+impl Endpoint for TaskClaim {
+    const ROUTE: Route = Route {
+        path: "/v1/agents/{agent}/claims",
+        operation: "task_claim",
+        permission: "task:claim",
+        success: 200,
+        auth: Auth::Agent,
+        idempotency: Idempotency::None,
+        summary: "Gives an agent what its targets wait for; often nothing",
+        uses: &[Use::TableRead, Use::TableWrite, Use::ObjectsRead("plans/"), Use::ObjectsRead("artifacts/")],
+        ..Route::POST
+    };
+    type Path = AgentPath;
+    type Query = Nothing;
+    type Body = Claim;
+    type Reply = Claimed;
+
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Claimed>, Problem> {
+        let agent = caller(cx, &call).await?;
+        let (max, wait) = (call.body.max, call.body.wait_seconds.unwrap_or(0));
+        if max == 0 {
+            return Err(Problem::new(Kind::InvalidBody, "`max` is at least 1").at("/max", "at least 1"));
+        }
+        if wait > CLAIM_WAIT_MAX_SECONDS {
+            let detail = format!("`wait_seconds` is at most {CLAIM_WAIT_MAX_SECONDS}");
+            return Err(Problem::new(Kind::InvalidBody, detail).at("/wait_seconds", "too long"));
+        }
+        let max = usize::try_from(max).unwrap_or(TASKS_MAX).min(TASKS_MAX);
+        let mut left = Duration::from_secs(u64::from(wait)).min(HELD_MAX);
+        loop {
+            let tasks = claim(cx, &call, &agent, max).await?;
+            if !tasks.is_empty() || left.is_zero() {
+                return Ok(Claimed { tasks }.into());
+            }
+            tokio::time::sleep(LOOK_EVERY.min(left)).await;
+            left = left.saturating_sub(LOOK_EVERY);
+        }
+    }
+}
+
+/// The agent that calls, who claims for itself only
+async fn caller(cx: &Cx, call: &Call<TaskClaim>) -> Result<Agent, Problem> {
+    let (id, wanted) = (call.agent()?, call.path.agent);
+    if id != wanted {
+        let detail = format!("agent `{id}` claims for itself, not for `{wanted}`");
+        return Err(Problem::new(Kind::Forbidden, detail));
+    }
+    let found = cx.table().read::<Agent>(&Key::entity(&call.scope, Agent::KIND, id)).await?;
+    found.map(|(agent, _)| agent).ok_or_else(|| Problem::not_found(format!("agent `{id}`")))
+}
+
+/// Starts what is queued for the agent's targets, at most `max`
+async fn claim(cx: &Cx, call: &Call<TaskClaim>, agent: &Agent, max: usize) -> Result<Vec<Task>, Problem> {
+    let mut tasks = Vec::new();
+    for target in &agent.targets {
+        let left = max.saturating_sub(tasks.len());
+        if left == 0 {
+            break;
+        }
+        let queued = cx.table().queued(&call.scope, &target.target.to_string(), cx.clock.now(), left).await?;
+        for key in queued {
+            tasks.extend(start(cx, call, agent, &key).await?);
+        }
+    }
+    Ok(tasks)
+}
+
+/// Begins the current attempt of one node for the agent; `None` where it is somebody else's by now
+async fn start(
+    cx: &Cx,
+    call: &Call<TaskClaim>,
+    agent: &Agent,
+    key: &NodeKey,
+) -> Result<Option<Task>, Problem> {
+    let engine = cx.engine();
+    let Some(operation) = cx.table().operation_get(&key.scope, key.operation).await? else { return Ok(None) };
+    let graph = engine.graph(&operation.info.graph_hash).await?;
+    let Some(plan_node) = graph.node(key.ordinal).filter(|node| may(agent, node)) else { return Ok(None) };
+    let Some(queued) = cx.table().node_get(key).await? else { return Ok(None) };
+    let node = match engine.start(key, queued.attempt, &agent.id.to_string()).await? {
+        Started::Yes(node) => node,
+        Started::TooEarly(_) | Started::No => return Ok(None),
+    };
+    let Some(deploys) = Deploys::of(plan_node) else {
+        // Started and let go: the lease passes, attempt after attempt, until the node has failed.
+        tracing::error!(task = %key.operation, ordinal = key.ordinal, "the contract cannot be carried out");
+        return Ok(None);
+    };
+    deploying(cx, call, &operation, plan_node).await?;
+    Ok(Some(deploys.task(cx, &operation, &node, cx.clock.now()).await?))
+}
+
+/// Whether the agent serves the node's target and can do what it asks for
+fn may(agent: &Agent, node: &PlanNode) -> bool {
+    let contract = node.job_contract.as_ref();
+    node.target
+        .as_ref()
+        .zip(contract)
+        .is_some_and(|(target, contract)| agent.serves(target, &contract.capability))
+}
+
+/// The first target begins: the promotion is deploying from here on
+///
+/// Lost in a crash, it is made up for when the operation ends.
+async fn deploying(
+    cx: &Cx,
+    call: &Call<TaskClaim>,
+    operation: &Operation,
+    node: &PlanNode,
+) -> Result<(), Problem> {
+    let (engine, info) = (cx.engine(), &operation.info);
+    let Some(id) = info.promotion_id else { return Ok(()) };
+    let found = cx.table().read::<Promotion>(&Key::entity(&info.scope, Promotion::KIND, id)).await?;
+    let Some((promotion, expected)) = found.filter(|(found, _)| found.status == PromotionStatus::Approved)
+    else {
+        return Ok(());
+    };
+    let Ok(after) = promotion.after(PromotionCommand::Deploy) else { return Ok(()) };
+    let message = format!("deploying begins: {}", node.title);
+    let metadata = json!({ "operation_id": info.operation_id, "node_id": node.node_id });
+    let subject = ("promotion", id.to_string());
+    let writes = [
+        Write::Replace { expected, record: Record::new(&info.scope, &after)? },
+        engine.event(operation, TimelineKind::BatchStarted, message, Some(&call.actor))?,
+        engine.audit(&info.scope, &call.actor, "promotion.deploy", subject, metadata, Some(call.request))?,
+    ];
+    // A conflict: another target's agent began at the same moment, and has written the same.
+    engine.commit(&writes).await?;
+    Ok(())
+}

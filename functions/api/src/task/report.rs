@@ -1,0 +1,200 @@
+//! `POST /v1/tasks/{task}/reports`: how an attempt ended
+//!
+//! What the agent put on its target is written down before its node ends: whatever follows from the end may rely
+//! on it. A crash between the two leaves a node that runs until its lease passes, and its next attempt finds the
+//! target as it should be.
+
+use super::work::Deploys;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use weir_domain::{
+    canonical::Digest,
+    delivery::{Agent, Installed, VersionSticker},
+    engine::{NodeRun, Operation},
+    failure::FailureSummary,
+    id::TaskId,
+    plan::{Executor, NodeStatus},
+    sanitise::sanitise,
+};
+use weir_edge::{
+    Answer, Auth, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use,
+    wire::task::{LOG_MAX_BYTES, Report, ReportAck, ReportError, ReportStatus},
+};
+use weir_orchestration::{Outcome, Reported, delivery::record_installed};
+use weir_store::{Entity as _, Key, NodeKey};
+
+/// Longest code of an error, in bytes
+const CODE_MAX: usize = 64;
+
+/// Ends an attempt
+pub struct TaskReport;
+
+/// Which task
+#[derive(Debug, Deserialize, JsonSchema)]
+pub struct TaskPath {
+    /// The task
+    task: TaskId,
+}
+
+impl Endpoint for TaskReport {
+    const ROUTE: Route = Route {
+        path: "/v1/tasks/{task}/reports",
+        operation: "task_report",
+        permission: "task:report",
+        success: 200,
+        auth: Auth::Agent,
+        summary: "Ends an attempt; refused where the attempt is not the task's current one",
+        uses: &[
+            Use::TableRead,
+            Use::TableWrite,
+            Use::ObjectsRead("plans/"),
+            Use::ObjectsRead("evidence/"),
+            Use::ObjectsWrite("plans/"),
+            Use::ObjectsWrite("evidence/"),
+            Use::ObjectsWrite("logs/"),
+            Use::Sign,
+            Use::PublicKey,
+            Use::StartOperation,
+            Use::SendTask,
+            Use::JobsSend,
+            Use::NotifySend,
+        ],
+        ..Route::POST
+    };
+    type Path = TaskPath;
+    type Query = Nothing;
+    type Body = Report;
+    type Reply = ReportAck;
+
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<ReportAck>, Problem> {
+        check(&call.body)?;
+        let holder = call.agent()?.to_string();
+        let (key, node) = task(cx, &call).await?;
+        let report = &call.body;
+        if node.attempt < report.attempt {
+            return Err(superseded(&call, &node));
+        }
+        if node.attempt == report.attempt && node.holder.as_ref() != Some(&holder) {
+            return Err(superseded(&call, &node));
+        }
+        if node.attempt == report.attempt && node.status == NodeStatus::Running {
+            let said = report.logs.lines().map(sanitise).collect::<Vec<_>>().join("\n");
+            cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said).await?;
+            installed(cx, &call, &key).await?;
+        }
+        let result = format!("{holder}/{}", Digest::of(report)?);
+        match cx.engine().report(&key, report.attempt, outcome(report), result).await? {
+            Reported::Accepted(_) => Ok(ReportAck { accepted: true }.into()),
+            Reported::Refused(node) => Err(superseded(&call, &node)),
+            Reported::Missing => Err(Problem::not_found(format!("task `{}`", call.path.task))),
+        }
+    }
+}
+
+/// What a report must be for its parts to go together
+fn check(report: &Report) -> Result<(), Problem> {
+    let wrong = |pointer: &str, message: &str| {
+        Err(Problem::new(Kind::InvalidBody, format!("the body was refused at `{pointer}`: {message}"))
+            .at(pointer, message))
+    };
+    if report.logs.len() > LOG_MAX_BYTES {
+        let detail = format!("logs have at most {LOG_MAX_BYTES} bytes; send their end");
+        return Err(Problem::new(Kind::LimitExceeded, detail));
+    }
+    match (report.status, &report.error) {
+        (ReportStatus::Succeeded, Some(_)) => wrong("/error", "what succeeded has no error"),
+        (ReportStatus::Failed, None) => wrong("/error", "what failed says why"),
+        (ReportStatus::Succeeded, None) | (ReportStatus::Failed, Some(_)) => Ok(()),
+    }
+}
+
+/// The node that the task is, if it is one of a target of the agent
+async fn task(cx: &Cx, call: &Call<TaskReport>) -> Result<(NodeKey, NodeRun), Problem> {
+    let (id, agent) = (call.path.task, call.agent()?);
+    let missing = || Problem::not_found(format!("task `{id}`"));
+    let key = NodeKey::new(&call.scope, id.operation, id.ordinal);
+    let node = cx.table().node_get(&key).await?.ok_or_else(missing)?;
+    let found = cx.table().read::<Agent>(&Key::entity(&call.scope, Agent::KIND, agent)).await?;
+    let (agent, _) = found.ok_or_else(missing)?;
+    match &node.terms.runs {
+        Executor::Agent(target) if agent.targets.iter().any(|known| known.target == *target) => {
+            Ok((key, node))
+        }
+        Executor::Agent(_) | Executor::Decide | Executor::Job | Executor::Join => Err(missing()),
+    }
+}
+
+/// Writes down what is on the target now, if the report says that it is what was asked for
+async fn installed(cx: &Cx, call: &Call<TaskReport>, key: &NodeKey) -> Result<(), Problem> {
+    let report = &call.body;
+    if report.status == ReportStatus::Failed {
+        return Ok(());
+    }
+    let inconsistent = || Problem::internal(format!("task `{}` has no deployment", call.path.task));
+    let operation = cx.table().operation_get(&key.scope, key.operation).await?.ok_or_else(inconsistent)?;
+    let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+    let deploys = graph.node(key.ordinal).and_then(Deploys::of).ok_or_else(inconsistent)?;
+    if report.current_digest.as_ref() != Some(&deploys.digest) {
+        let detail = format!("`{}` has to be on the target for the task to have succeeded", deploys.digest);
+        return Err(
+            Problem::new(Kind::DigestMismatch, detail).at("/current_digest", "not what was asked for")
+        );
+    }
+    let sticker = sticker(call, &operation, &deploys)?;
+    let target = deploys.target.clone();
+    let installed = Installed {
+        component: deploys.component,
+        digest: deploys.digest,
+        version: deploys.version,
+        size: deploys.size,
+        release_id: deploys.release,
+        operation_id: key.operation,
+        at: call.now.into(),
+    };
+    Ok(record_installed(cx.engine(), &key.scope, &target, installed, sticker).await?)
+}
+
+/// The sticker that the report says was written; one whose hash is not its content's is none
+fn sticker(
+    call: &Call<TaskReport>,
+    operation: &Operation,
+    deploys: &Deploys,
+) -> Result<Option<VersionSticker>, Problem> {
+    let Some(written) = &call.body.sticker else { return Ok(None) };
+    if Digest::of(&written.content)? != written.content_hash {
+        let message = "not the hash of the sticker's content as canonical JSON";
+        return Err(Problem::new(Kind::DigestMismatch, message).at("/sticker/content_hash", message));
+    }
+    Ok(Some(VersionSticker {
+        target_id: deploys.target.clone(),
+        release_id: deploys.release,
+        promotion_id: operation.info.promotion_id,
+        sticker_content: written.content.clone(),
+        content_hash: written.content_hash.clone(),
+        written_at: call.now.into(),
+        drift_detected: false,
+    }))
+}
+
+fn outcome(report: &Report) -> Outcome {
+    match &report.error {
+        None => Outcome::Succeeded,
+        Some(error) => Outcome::Failed { error: failure(error), retryable: error.retryable },
+    }
+}
+
+/// What the agent said of the failure, fit to be shown to anyone
+fn failure(error: &ReportError) -> FailureSummary {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let known = (1..=CODE_MAX).contains(&error.code.len()) && error.code.chars().all(plain);
+    FailureSummary::new(if known { &error.code } else { "agent_error" }, sanitise(&error.message))
+}
+
+fn superseded(call: &Call<TaskReport>, node: &NodeRun) -> Problem {
+    let (task, attempt) = (call.path.task, call.body.attempt);
+    let now = match (&node.status, node.attempt) {
+        (NodeStatus::Running, current) if current == attempt => "is held by another agent".to_owned(),
+        (status, current) => format!("changes nothing: the task is {} at attempt {current}", status.as_str()),
+    };
+    Problem::new(Kind::AttemptSuperseded, format!("attempt {attempt} of task `{task}` {now}"))
+}
