@@ -11,8 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 /// A mark that no other process has
 pub fn new_mark() -> String {
     let mut bytes = [0; 12];
-    // Without the system's random numbers the mark is the process id and the time is not needed: the
-    // folder's lock already keeps two of us apart.
+    // A system without random numbers still keeps two running processes apart by their ids.
     if getrandom::fill(&mut bytes).is_err() {
         bytes[..4].copy_from_slice(&std::process::id().to_be_bytes());
     }
