@@ -37,7 +37,12 @@ impl Engine {
     /// Runs the attempt that a message asks for. A message that comes twice finds the attempt started
     pub async fn run_job(&self, job: &Job, holder: &str) -> Result<JobEnd, EngineError> {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
-        let node = match self.start(&key, job.attempt, holder).await? {
+        let operation = self.operation(&job.scope, job.operation).await?;
+        let graph = self.graph(&operation.info.graph_hash).await?;
+        let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
+        let contract =
+            graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
+        let node = match self.start_within(&key, job.attempt, holder, contract.timeout_s).await? {
             Started::Yes(node) => node,
             Started::TooEarly(wait) => {
                 self.queues.send_job(job, wait).await?;
@@ -45,11 +50,6 @@ impl Engine {
             }
             Started::No => return Ok(JobEnd::Dropped),
         };
-        let operation = self.operation(&job.scope, job.operation).await?;
-        let graph = self.graph(&operation.info.graph_hash).await?;
-        let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
-        let contract =
-            graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
         let ended = tokio::select! {
             ended = self.work(&operation, &node, contract) => ended,
             () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),

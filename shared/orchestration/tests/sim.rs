@@ -33,7 +33,8 @@ fn layered(layers: usize, width: usize) -> Graph {
     let needs = |layer: usize, at: usize| {
         (0..3).filter(move |_| layer > 0).map(move |k| (layer - 1) * width + (at * 7 + k * 3) % width)
     };
-    let nodes = (0..layers).flat_map(|layer| (0..width).map(move |at| job(layer * width + at, needs(layer, at))));
+    let nodes =
+        (0..layers).flat_map(|layer| (0..width).map(move |at| job(layer * width + at, needs(layer, at))));
     Graph::new(nodes.collect()).unwrap()
 }
 

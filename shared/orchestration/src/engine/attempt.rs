@@ -50,21 +50,31 @@ pub enum Reported {
 }
 
 impl Engine {
-    /// Begins the work of `attempt` for `holder`: one winner
+    /// Begins the work of `attempt` for `holder`, who does not know how long it may take: one winner
     pub async fn start(&self, key: &NodeKey, attempt: u32, holder: &str) -> Result<Started, EngineError> {
-        let Some(node) = self.table.node_get(key).await? else { return Ok(Started::No) };
-        let now = self.clock.now();
-        if let Some(wait) = node.not_before.map(|at| at - now).filter(|wait| *wait > Millis(0))
-            && node.attempt == attempt
-            && node.status == NodeStatus::Ready
-        {
-            return Ok(Started::TooEarly(wait));
+        match self.table.node_get(key).await? {
+            Some(node) => self.start_within(key, attempt, holder, node.terms.timeout_s).await,
+            None => Ok(Started::No),
         }
-        let deadline = now + Millis::from_secs(i64::from(node.terms.timeout_s));
+    }
+
+    /// Begins the work of `attempt` for `holder`, within the `timeout_s` of its contract: one winner
+    pub async fn start_within(
+        &self,
+        key: &NodeKey,
+        attempt: u32,
+        holder: &str,
+        timeout_s: u32,
+    ) -> Result<Started, EngineError> {
+        let now = self.clock.now();
+        let deadline = now + Millis::from_secs(i64::from(timeout_s));
         let lease_until = deadline.min(now + LEASE);
         let start = NodeUpdate::Start { attempt, holder: holder.to_owned(), now, lease_until, deadline };
         Ok(match self.update(key, &start).await? {
             Applied::Done(node) => Started::Yes(Box::new(node)),
+            Applied::Refused(Some(node)) if node.status == NodeStatus::Ready && node.attempt == attempt => {
+                Started::TooEarly(node.not_before.map_or(Millis(0), |at| at - now))
+            }
             Applied::Refused(_) => Started::No,
         })
     }
@@ -89,9 +99,9 @@ impl Engine {
         outcome: Outcome,
         result_id: String,
     ) -> Result<Reported, EngineError> {
-        let Some(node) = self.table.node_get(key).await? else { return Ok(Reported::Missing) };
         let now = self.clock.now();
         let update = match outcome {
+            // Most attempts end well: nothing has to be read first, the condition says whether it still counts.
             Outcome::Succeeded => NodeUpdate::Complete {
                 attempt,
                 status: NodeStatus::Succeeded,
@@ -100,10 +110,13 @@ impl Engine {
                 error: None,
                 lease_seen: None,
             },
-            Outcome::Failed { error, retryable } if node.attempt == attempt => {
+            Outcome::Failed { error, retryable } => {
+                let Some(node) = self.table.node_get(key).await? else { return Ok(Reported::Missing) };
+                if node.attempt != attempt {
+                    return Ok(refused(node, attempt));
+                }
                 after_failure(&node, error, retryable, result_id, now, self.jitter(), None)
             }
-            Outcome::Failed { .. } => return Ok(refused(node, attempt)),
         };
         let mut work = Work::default();
         let after = match self.update(key, &update).await? {

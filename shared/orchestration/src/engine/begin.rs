@@ -38,14 +38,20 @@ impl Engine {
         self.put_nodes(operation, &graph).await?;
         // Only from here on may anything be driven: a node whose dependents are not there yet cannot tell them.
         let materialise = OperationUpdate::Materialise { now: self.clock.now() };
-        self.update_operation(operation, &materialise).await?;
-        let operation = self.operation(&info.scope, info.operation_id).await?;
+        let operation = match self.update_operation(operation, &materialise).await? {
+            Applied::Done(operation) | Applied::Refused(Some(operation)) => operation,
+            Applied::Refused(None) => return Ok(()),
+        };
         self.start_segments(&operation, &graph).await?;
-        // Every root, although its arrival drives it too: all its arrivals may be lost.
-        let roots = (1..).zip(graph.nodes()).filter(|(_, node)| node.depends_on.is_empty());
-        for (ordinal, _) in roots {
-            self.drive_node(&NodeKey::new(&info.scope, info.operation_id, ordinal)).await?;
-        }
+        // Every root, although its arrival drives it too: all its arrivals may be lost. A root is looked at as it was
+        // put: if it has moved since, the claim's condition says so.
+        let roots = graph.seeds().filter(|seed| seed.unmet.is_empty());
+        let roots = roots.map(|seed| {
+            let key = NodeKey::new(&info.scope, info.operation_id, seed.ordinal);
+            self.drive_from(key, node_run(&seed)).boxed()
+        });
+        let roots: Vec<_> = roots.collect();
+        stream::iter(roots).buffered(PARALLEL).try_for_each(|()| async { Ok(()) }).await?;
         let operation = self.operation(&info.scope, info.operation_id).await?;
         if operation.cancel {
             self.sweep_cancelled(&operation).await?;

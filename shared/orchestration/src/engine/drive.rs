@@ -1,10 +1,11 @@
 //! Drive: look at a node and do what it needs. Anyone may, at any time, any number of times
 
 use super::{
-    Engine,
+    Engine, PARALLEL,
     work::{Step, Work},
 };
 use crate::{EngineError, queues::Job};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     engine::{
         DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, QUEUE_DELAY_MAX, after_failure,
@@ -48,15 +49,25 @@ impl Engine {
         }
     }
 
-    /// Works off the list. Stops at the first error: `wake` on each item says what is left
+    /// Works off the list, wave by wave. Stops at the first error: `wake` on each item says what is left
     pub(super) async fn carry_out(&self, mut work: Work) -> Result<(), EngineError> {
-        while let Some(step) = work.next() {
-            match step {
-                Step::Drive(key, node) => self.drive_once(key, node, &mut work).await?,
-                Step::Consequences(key, node) => self.consequences(&key, node, &mut work).await?,
+        loop {
+            let wave: Vec<_> = work.wave().into_iter().map(|step| self.carry_step(step).boxed()).collect();
+            if wave.is_empty() {
+                return Ok(());
             }
+            let left: Vec<Work> = stream::iter(wave).buffered(PARALLEL).try_collect().await?;
+            left.into_iter().for_each(|more| work.extend(more));
         }
-        Ok(())
+    }
+
+    async fn carry_step(&self, step: Step) -> Result<Work, EngineError> {
+        let mut work = Work::default();
+        match step {
+            Step::Drive(key, node) => self.drive_once(key, node, &mut work).await?,
+            Step::Consequences(key, node) => self.consequences(&key, node, &mut work).await?,
+        }
+        Ok(work)
     }
 
     async fn drive_once(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {

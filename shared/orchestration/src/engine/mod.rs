@@ -32,7 +32,7 @@ use weir_ledger::{Ledger, Signer};
 use weir_store::{Applied, NodeKey, Table};
 
 /// How many writes of one step are under way at a time
-const PARALLEL: usize = 16;
+const PARALLEL: usize = 40;
 
 /// Snapshots that one process keeps: a plan is read for each of its nodes
 const SNAPSHOTS_KEPT: usize = 32;

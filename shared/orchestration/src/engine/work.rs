@@ -1,6 +1,5 @@
 //! What is left to do after a write: a list, not a recursion, since a skipped chain may be 10,000 nodes long
 
-use std::collections::VecDeque;
 use weir_domain::engine::NodeRun;
 use weir_store::NodeKey;
 
@@ -14,21 +13,26 @@ pub(super) enum Step {
 
 /// What is left to do
 #[derive(Default)]
-pub(super) struct Work(VecDeque<Step>);
+pub(super) struct Work(Vec<Step>);
 
 impl Work {
     /// Look at `node`
     pub fn drive(&mut self, key: NodeKey, node: NodeRun) {
-        self.0.push_back(Step::Drive(key, node));
+        self.0.push(Step::Drive(key, node));
     }
 
     /// Do what follows from the end of `node`
     pub fn ended(&mut self, key: NodeKey, node: NodeRun) {
-        self.0.push_back(Step::Consequences(key, node));
+        self.0.push(Step::Consequences(key, node));
     }
 
-    /// The next thing to do
-    pub fn next(&mut self) -> Option<Step> {
-        self.0.pop_front()
+    /// Everything that can be done now: the steps of a wave do not wait for each other
+    pub fn wave(&mut self) -> Vec<Step> {
+        std::mem::take(&mut self.0)
+    }
+
+    /// What another step has left to do
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 }

@@ -19,6 +19,9 @@ use tokio::sync::{Notify, Semaphore, oneshot};
 use weir_domain::{engine::Operation, id::OperationId, plan::Graph, scope::Scope, time::Millis};
 use weir_store::{NodeKey, StoreError, Table as _, memory::MemoryTable};
 
+/// No attempt of a simulated node takes longer
+const TIMEOUT_S: u32 = 3_600;
+
 /// What a call to each service takes
 #[derive(Debug, Clone, Copy)]
 pub struct Latency {
@@ -173,7 +176,9 @@ impl Cloud {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
         let Ok(_worker) = self.workers.acquire().await else { return };
         let holder = format!("worker/{}", job.attempt);
-        let Ok(Started::Yes(_)) = engine.start(&key, job.attempt, &holder).await else { return };
+        let Ok(Started::Yes(_)) = engine.start_within(&key, job.attempt, &holder, TIMEOUT_S).await else {
+            return;
+        };
         tokio::time::sleep(self.workload.work).await;
         let result_id = format!("{}/{}", job.ordinal, job.attempt);
         if let Err(error) = engine.report(&key, job.attempt, Outcome::Succeeded, result_id).await {
