@@ -1,9 +1,15 @@
 //! What a function works with: made when it is first used, so that each pays only for what it needs
 
-use crate::{aws::Aws, config::Config};
+use crate::{
+    aws::Aws,
+    config::{Config, LOCAL},
+};
 use std::sync::{Arc, OnceLock};
 use weir_domain::scope::Scope;
-use weir_orchestration::{Clock, SystemClock};
+use weir_ledger::{KmsSigner, Ledger, Locking, Objects, Signer, s3::S3Objects};
+use weir_orchestration::{
+    Clock, Engine, SystemClock, machines::Machines, queues::Queues, sfn::StepFunctions, sqs::Sqs,
+};
 use weir_store::{Table, dynamo::DynamoTable};
 
 /// The table, the bucket, the engine, the clock and the configuration of one function
@@ -14,18 +20,55 @@ pub struct Cx {
     pub clock: Arc<dyn Clock>,
     aws: OnceLock<Aws>,
     table: OnceLock<Arc<dyn Table>>,
+    ledger: OnceLock<Arc<Ledger>>,
+    machines: OnceLock<Arc<dyn Machines>>,
+    queues: OnceLock<Arc<dyn Queues>>,
+    signer: OnceLock<Arc<dyn Signer>>,
+    engine: OnceLock<Arc<Engine>>,
+}
+
+/// What stands behind a [`Cx`] that is not on AWS
+pub struct Parts {
+    /// The table
+    pub table: Arc<dyn Table>,
+    /// The bucket
+    pub objects: Arc<dyn Objects>,
+    /// The state machines
+    pub machines: Arc<dyn Machines>,
+    /// The queues
+    pub queues: Arc<dyn Queues>,
+    /// The key that signs evidence
+    pub signer: Arc<dyn Signer>,
 }
 
 impl Cx {
     /// On AWS, or whatever speaks its API at the configured address
     pub fn on_aws(config: Config) -> Self {
-        let clock = Arc::new(SystemClock::default());
-        Self { config, clock, aws: OnceLock::new(), table: OnceLock::new() }
+        Self {
+            config,
+            clock: Arc::new(SystemClock::default()),
+            aws: OnceLock::new(),
+            table: OnceLock::new(),
+            ledger: OnceLock::new(),
+            machines: OnceLock::new(),
+            queues: OnceLock::new(),
+            signer: OnceLock::new(),
+            engine: OnceLock::new(),
+        }
     }
 
-    /// Over a table that is already there: for tests
-    pub fn over(config: Config, clock: Arc<dyn Clock>, table: Arc<dyn Table>) -> Self {
-        Self { config, clock, aws: OnceLock::new(), table: OnceLock::from(table) }
+    /// Over parts that are already there: for tests
+    pub fn over(config: Config, clock: Arc<dyn Clock>, parts: Parts) -> Self {
+        let ledger = Arc::new(Ledger::new(parts.objects, config.workspace.clone()));
+        Self {
+            clock,
+            table: OnceLock::from(parts.table),
+            ledger: OnceLock::from(ledger),
+            machines: OnceLock::from(parts.machines),
+            queues: OnceLock::from(parts.queues),
+            signer: OnceLock::from(parts.signer),
+            ..Self::on_aws(config)
+        }
     }
 
     /// The scope of the whole workspace
@@ -35,8 +78,52 @@ impl Cx {
 
     /// The table
     pub fn table(&self) -> &Arc<dyn Table> {
-        self.table
-            .get_or_init(|| Arc::new(DynamoTable::new(self.aws().dynamodb(), self.config.table.clone())))
+        self.table.get_or_init(|| Arc::new(DynamoTable::new(self.aws().dynamodb(), self.config.table.clone())))
+    }
+
+    /// The workspace's part of the bucket
+    pub fn ledger(&self) -> &Arc<Ledger> {
+        self.ledger.get_or_init(|| {
+            // Emulators do not all keep locks; everywhere else a bucket without them is an error.
+            let locking = if self.config.stage == LOCAL { Locking::Unavailable } else { Locking::Required };
+            let objects = S3Objects::new(self.aws().s3(), self.config.bucket.clone(), locking);
+            Arc::new(Ledger::new(Arc::new(objects), self.config.workspace.clone()))
+        })
+    }
+
+    /// The state machines
+    pub fn machines(&self) -> &Arc<dyn Machines> {
+        self.machines.get_or_init(|| {
+            let (operation, segment) = (self.config.operation_machine.clone(), self.config.segment_machine.clone());
+            Arc::new(StepFunctions::new(self.aws().sfn(), operation, segment))
+        })
+    }
+
+    /// The queues
+    pub fn queues(&self) -> &Arc<dyn Queues> {
+        self.queues.get_or_init(|| {
+            let (jobs, notices) = (self.config.jobs_queue.clone(), self.config.notify_queue.clone());
+            Arc::new(Sqs::new(self.aws().sqs(), jobs, notices))
+        })
+    }
+
+    /// The key that signs evidence
+    pub fn signer(&self) -> &Arc<dyn Signer> {
+        self.signer.get_or_init(|| Arc::new(KmsSigner::new(self.aws().kms(), self.config.signing_key.clone())))
+    }
+
+    /// The engine, over all of these
+    pub fn engine(&self) -> &Arc<Engine> {
+        self.engine.get_or_init(|| {
+            Arc::new(Engine::new(
+                self.table().clone(),
+                self.ledger().clone(),
+                self.machines().clone(),
+                self.queues().clone(),
+                self.signer().clone(),
+                self.clock.clone(),
+            ))
+        })
     }
 
     fn aws(&self) -> &Aws {

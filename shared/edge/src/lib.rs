@@ -23,6 +23,8 @@ pub mod decode;
 #[cfg(feature = "server")]
 pub mod endpoint;
 #[cfg(feature = "server")]
+pub mod function;
+#[cfg(feature = "server")]
 pub mod idempotency;
 #[cfg(feature = "server")]
 pub mod lambda;

@@ -1,1 +1,8 @@
-//! What tests share: golden files, fakes put together, the emulator.
+//! What tests share: golden files, fakes put together, the whole API in one process
+
+pub mod api;
+pub mod clock;
+pub mod cloud;
+pub mod golden;
+
+pub use api::TestApi;

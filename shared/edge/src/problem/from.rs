@@ -4,6 +4,8 @@
 
 use super::{Kind, Problem};
 use weir_domain::id::IdError;
+use weir_ledger::{LedgerError, ObjectsError, SignError};
+use weir_orchestration::EngineError;
 use weir_store::{StoreError, TransactError};
 
 impl From<IdError> for Problem {
@@ -30,6 +32,37 @@ impl From<TransactError> for Problem {
             }
             TransactError::Store(error) => error.into(),
         }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match &error {
+            LedgerError::Objects(ObjectsError::Unavailable(_)) | LedgerError::Contended { .. } => {
+                Self::unavailable(error)
+            }
+            LedgerError::Objects(
+                ObjectsError::Rejected(_) | ObjectsError::Corrupt { .. } | ObjectsError::TooLarge { .. },
+            )
+            | LedgerError::Key(_)
+            | LedgerError::Mismatch { .. }
+            | LedgerError::Broken(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<SignError> for Problem {
+    fn from(error: SignError) -> Self {
+        match &error {
+            SignError::Unavailable(_) => Self::unavailable(error),
+            SignError::Rejected(_) | SignError::WrongKey(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }
 
