@@ -1,8 +1,10 @@
 //! One call of an endpoint, as its handler gets it
 
 use crate::{Endpoint, Kind, Problem, authn::registration::RegistrationToken};
+use serde_json::Value;
 use weir_domain::{
     actor::Actor,
+    audit::AuditEvent,
     id::{AgentId, Id, RequestId},
     scope::Scope,
     time::Millis,
@@ -57,6 +59,14 @@ impl<E: Endpoint> Call<E> {
                 Err(Problem::new(Kind::Forbidden, "only an agent, with its own credential, may do this"))
             }
         }
+    }
+
+    /// That the caller did `action` (`noun.verb`) to `subject` (its kind and id), for [`crate::Cx::commit`]
+    ///
+    /// Derived like every id of the call: a repeat of it makes the same event, by which the first is recognised.
+    pub fn audit(&self, action: &str, subject: (&str, String), metadata: Value) -> AuditEvent {
+        let (id, at) = (self.ids.id("audit"), self.ids.created_at().into());
+        AuditEvent::new(id, at, self.actor.clone(), action, subject, metadata, Some(self.request))
     }
 
     /// The tenant's scope, for what exists only within a tenant

@@ -1,16 +1,17 @@
 //! What a function works with: made when it is first used, so that each pays only for what it needs
 
 use crate::{
+    Problem,
     aws::Aws,
     config::{Config, LOCAL},
 };
 use std::sync::{Arc, OnceLock};
-use weir_domain::scope::Scope;
+use weir_domain::{audit::AuditEvent, definition::address::Address, scope::Scope};
 use weir_ledger::{KmsSigner, Ledger, Locking, Objects, Signer, s3::S3Objects};
 use weir_orchestration::{
     Clock, Engine, SystemClock, machines::Machines, queues::Queues, sfn::StepFunctions, sqs::Sqs,
 };
-use weir_store::{Table, dynamo::DynamoTable};
+use weir_store::{Entity as _, Key, Record, ResourceRow, Table, TransactError, Write, dynamo::DynamoTable};
 
 /// The table, the bucket, the engine, the clock and the configuration of one function
 pub struct Cx {
@@ -78,7 +79,8 @@ impl Cx {
 
     /// The table
     pub fn table(&self) -> &Arc<dyn Table> {
-        self.table.get_or_init(|| Arc::new(DynamoTable::new(self.aws().dynamodb(), self.config.table.clone())))
+        self.table
+            .get_or_init(|| Arc::new(DynamoTable::new(self.aws().dynamodb(), self.config.table.clone())))
     }
 
     /// The workspace's part of the bucket
@@ -94,7 +96,8 @@ impl Cx {
     /// The state machines
     pub fn machines(&self) -> &Arc<dyn Machines> {
         self.machines.get_or_init(|| {
-            let (operation, segment) = (self.config.operation_machine.clone(), self.config.segment_machine.clone());
+            let (operation, segment) =
+                (self.config.operation_machine.clone(), self.config.segment_machine.clone());
             Arc::new(StepFunctions::new(self.aws().sfn(), operation, segment))
         })
     }
@@ -109,7 +112,8 @@ impl Cx {
 
     /// The key that signs evidence
     pub fn signer(&self) -> &Arc<dyn Signer> {
-        self.signer.get_or_init(|| Arc::new(KmsSigner::new(self.aws().kms(), self.config.signing_key.clone())))
+        self.signer
+            .get_or_init(|| Arc::new(KmsSigner::new(self.aws().kms(), self.config.signing_key.clone())))
     }
 
     /// The engine, over all of these
@@ -124,6 +128,41 @@ impl Cx {
                 self.clock.clone(),
             ))
         })
+    }
+
+    /// Carries out what one call writes, with the audit event that tells of it
+    ///
+    /// A call that is run again after a crash meets its own audit event, and what it wrote then counts as done.
+    pub async fn commit(
+        &self,
+        scope: &Scope,
+        mut writes: Vec<Write>,
+        audit: &AuditEvent,
+    ) -> Result<(), Problem> {
+        writes.push(Write::Create(Record::new(scope, audit)?));
+        match self.table().transact(&writes).await {
+            Ok(()) => Ok(()),
+            Err(TransactError::Conflict(places)) => match self.table().get(&audit.key(scope)).await? {
+                Some(_) => Ok(()),
+                None => Err(TransactError::Conflict(places).into()),
+            },
+            Err(TransactError::Store(error)) => Err(error.into()),
+        }
+    }
+
+    /// What was applied of `address`, by the tenant or, where it says nothing, by the workspace; and whose it is
+    pub async fn resource(
+        &self,
+        scope: &Scope,
+        address: &Address,
+    ) -> Result<Option<(ResourceRow, Scope)>, Problem> {
+        for scope in [scope.clone(), scope.outer()] {
+            let key = Key::resource(&scope, address.kind().as_str(), address.as_str());
+            if let Some((row, _)) = self.table().read::<ResourceRow>(&key).await? {
+                return Ok(Some((row, scope)));
+            }
+        }
+        Ok(None)
     }
 
     fn aws(&self) -> &Aws {

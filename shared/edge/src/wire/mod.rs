@@ -4,14 +4,19 @@
 //! misspelt one is an error and not a default; responses may grow.
 
 pub mod agent;
+pub mod artifact;
 pub mod definition;
 pub mod deployment;
+pub mod evidence;
 pub mod gate;
+pub mod health;
 pub mod intent;
 pub mod operation;
 pub mod page;
 pub mod plan;
 pub mod problem;
 pub mod promotion;
+pub mod release;
+pub mod resource;
 pub mod secret;
 pub mod task;
