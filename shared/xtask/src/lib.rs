@@ -1,8 +1,9 @@
-//! What is done to the workspace: generate, package, check
+//! What is done to the workspace: generate, package, check, bench
 //!
 //! `cargo xtask generate` writes what is made from code and kept in the repository; the test
 //! `tests/tests/generated.rs` fails where that is not current.
 
+pub mod bench;
 pub mod check;
 pub mod generate;
 pub mod package;

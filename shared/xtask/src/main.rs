@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{Error, check, generate, package};
+use xtask::{Error, bench, check, generate, package};
 
 /// What is done to the workspace
 #[derive(Debug, Parser)]
@@ -30,6 +30,8 @@ enum Command {
     },
     /// Run every check that CI runs
     Check,
+    /// Measure what Weir holds itself to, and print it as JSON
+    Bench,
 }
 
 fn main() -> ExitCode {
@@ -48,5 +50,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Generate { check: true } => generate::check(),
         Command::Package { arch } => package::package(arch),
         Command::Check => check::check(),
+        Command::Bench => bench::bench(),
     }
 }

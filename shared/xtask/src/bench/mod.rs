@@ -1,0 +1,70 @@
+//! `cargo xtask bench`: the figures that Weir holds itself to, as JSON
+//!
+//! | key | what | target |
+//! |---|---|---|
+//! | `exec_to_first_poll_ms` | from the start of each artefact's process to its first poll, median of 20 | ≤ 15 |
+//! | `zipped_mb` | each artefact as Lambda takes it | ≤ 8 |
+//! | `warm_overhead_ms` | one warm call of an endpoint that asks AWS for nothing, p50 and p99 | p99 ≤ 1 |
+//! | `transitions_per_node` | states entered over all executions, by node | ≤ 1.18 at 40, ≤ 1.12 at 400 |
+//! | `table_write_requests_per_node` | after a node was put, by node; `limit` is 5 + the mean out-degree | ≤ `limit` |
+//! | `makespan_ratio` | makespan ÷ max(longest path, work ÷ workers), nodes of 1 s, simulated | ≤ 1.05 |
+//!
+//! Times depend on the machine: compare the ratios of one sitting.
+
+#![expect(clippy::print_stdout, reason = "this is a command for people and programs")]
+
+mod engine;
+mod process;
+
+use crate::{Error, package, root};
+use serde_json::{Map, Value, json};
+use weir_edge::function::Artefact;
+
+/// Processes started for each artefact
+const STARTS: usize = 20;
+
+/// Warm calls
+const CALLS: usize = 2_000;
+
+/// Measures everything and prints it
+pub fn bench() -> Result<(), Error> {
+    package::package(None)?;
+    let (mut polls, mut sizes) = (Map::new(), Map::new());
+    for artefact in Artefact::ALL {
+        let binary = root().join("target/release").join(artefact.binary());
+        let poll = process::exec_to_first_poll(&binary, handler(artefact), STARTS)?;
+        polls.insert(artefact.name().to_owned(), json!(rounded(poll)));
+        let zip = root().join("target/package").join(artefact.name()).with_extension("zip");
+        let bytes = std::fs::metadata(&zip).map_err(Error::file(&zip))?.len();
+        sizes.insert(artefact.name().to_owned(), json!(rounded(bytes as f64 / 1_000_000.0)));
+    }
+    let binary = root().join("target/release").join(Artefact::Api.binary());
+    let warm = process::warm_overhead(&binary, "health_get", CALLS)?;
+    let (small, large) = (engine::figures(5, 8)?, engine::figures(10, 40)?);
+    let both = |of: fn(&engine::Figures) -> Value| json!({ "40": of(&small), "400": of(&large) });
+    let figures = json!({
+        "exec_to_first_poll_ms": polls,
+        "zipped_mb": sizes,
+        "warm_overhead_ms": { "p50": rounded(warm.p50), "p99": rounded(warm.p99) },
+        "transitions_per_node": both(|it| json!(rounded(it.transitions_per_node))),
+        "table_write_requests_per_node": both(|it| {
+            json!({ "value": rounded(it.writes_per_node), "limit": rounded(it.writes_limit) })
+        }),
+        "makespan_ratio": both(|it| json!(rounded(it.makespan_ratio))),
+    });
+    println!("{figures:#}");
+    Ok(())
+}
+
+/// An entry of each artefact that is there in every version
+const fn handler(artefact: Artefact) -> &'static str {
+    match artefact {
+        Artefact::Api => "health_get",
+        Artefact::Tasks => "node_arrive",
+        Artefact::Reactors => "reconcile",
+    }
+}
+
+fn rounded(value: f64) -> f64 {
+    (value * 1_000.0).round() / 1_000.0
+}
