@@ -2,22 +2,44 @@
 //!
 //! One endpoint a file, `<noun>/<verb>.rs`; this list is the only other place that knows of it.
 
+mod agent;
+mod artifact;
+mod audit;
 mod definition;
 mod deployment;
+mod evidence;
+#[cfg(test)]
+mod fixture;
 mod gate;
+mod health;
 mod intent;
 mod operation;
 mod plan;
 mod promotion;
 mod refusal;
+mod release;
+mod resource;
 mod slack;
 mod task;
+mod version;
+mod walk;
 
 weir_edge::endpoints![
+    agent::AgentCreate,
+    agent::AgentHeartbeat,
+    agent::AgentList,
+    agent::AgentTokenCreate,
+    artifact::ArtifactCreate,
+    artifact::ArtifactGet,
+    audit::AuditList,
     definition::DefinitionApply,
+    definition::DefinitionPlan,
+    definition::DefinitionUpload,
     deployment::DeploymentGet,
+    evidence::EvidenceGet,
     gate::GateDecide,
     gate::GateList,
+    health::HealthGet,
     intent::IntentCreate,
     intent::IntentList,
     operation::OperationCancel,
@@ -28,7 +50,14 @@ weir_edge::endpoints![
     plan::PlanGet,
     promotion::PromotionCreate,
     promotion::PromotionList,
+    release::ReleaseCreate,
+    release::ReleaseGet,
+    release::ReleaseList,
+    resource::ResourceGet,
+    resource::ResourceList,
     slack::SlackInteract,
     task::TaskClaim,
     task::TaskReport,
+    version::VersionCreate,
+    version::VersionList,
 ];

@@ -69,6 +69,17 @@ impl<E: Endpoint> Call<E> {
         AuditEvent::new(id, at, self.actor.clone(), action, subject, metadata, Some(self.request))
     }
 
+    /// The workspace's scope, for what is the whole workspace's
+    pub fn workspace_scope(&self) -> Result<&Scope, Problem> {
+        if self.scope.tenant.is_none() {
+            Ok(&self.scope)
+        } else {
+            let detail =
+                "this is the whole workspace's: ask as somebody of the workspace, without `Weir-Tenant`";
+            Err(Problem::new(Kind::Forbidden, detail))
+        }
+    }
+
     /// The tenant's scope, for what exists only within a tenant
     pub fn tenant_scope(&self) -> Result<&Scope, Problem> {
         if self.scope.tenant.is_some() {

@@ -1,0 +1,7 @@
+//! The audit: who did what, the newest first
+
+mod list;
+#[cfg(test)]
+mod tests;
+
+pub use list::AuditList;

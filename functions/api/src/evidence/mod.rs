@@ -1,0 +1,7 @@
+//! Evidence packets
+
+mod get;
+#[cfg(test)]
+mod tests;
+
+pub use get::EvidenceGet;

@@ -1,0 +1,7 @@
+//! Whether the API answers
+
+mod get;
+#[cfg(test)]
+mod tests;
+
+pub use get::HealthGet;
