@@ -1,5 +1,7 @@
 //! The engine over a simulated cloud, without faults: every graph runs to its end, in order and without waste
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
 use std::{collections::BTreeSet, time::Duration};
 use weir_domain::{
     operation::OperationStatus,

@@ -14,7 +14,8 @@ use weir_domain::{
     actor::Actor,
     canonical::Digest,
     definition::address::Address,
-    delivery::{Promotion, PromotionStatus},
+    delivery::{Promotion, PromotionStatus, Release},
+    engine::Operation,
     id::{Id as _, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
     intent::{Intent, IntentStatus},
     operation::OperationType,
@@ -84,7 +85,9 @@ pub async fn request_promotion(
     };
     let (plan, intent, graph) = make(engine, scope, actor, origin, &intent).await?;
     let plan = activated(plan);
-    let (promotion, placed) = place(engine, scope, actor, origin, &plan, &intent, graph, true).await?;
+    let (promotion, placed) =
+        place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: true }, graph)
+            .await?;
     finish_request(engine, scope, promotion, placed).await
 }
 
@@ -148,7 +151,9 @@ pub async fn start_plan(
     let graph = PlanSnapshot::new(engine.graph(&plan.graph_hash).await?.as_ref().clone());
     let graph = graph.map_err(|error| EngineError::Inconsistent(error.to_string()))?;
     let plan = activated(plan);
-    let (promotion, placed) = place(engine, scope, actor, origin, &plan, &intent, graph, false).await?;
+    let (promotion, placed) =
+        place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: false }, graph)
+            .await?;
     finish_request(engine, scope, promotion, placed).await
 }
 
@@ -253,80 +258,41 @@ fn context(gathered: &Gathered, promotion_id: PromotionId) -> DeliveryContext {
     }
 }
 
-/// Records the operation with its promotion (and with `new`, its intent and plan) and starts it
-#[expect(clippy::too_many_arguments, reason = "one transaction over all that was made for one request")]
+/// What was made for one request, to be recorded in one transaction
+struct Making<'a> {
+    scope: &'a Scope,
+    actor: &'a Actor,
+    origin: &'a Origin,
+    plan: &'a Plan,
+    intent: &'a Intent,
+    /// Whether intent and plan are recorded with it, or were before
+    new: bool,
+}
+
+/// Records the operation with its promotion and starts it
 async fn place(
     engine: &Engine,
-    scope: &Scope,
-    actor: &Actor,
-    origin: &Origin,
-    plan: &Plan,
-    intent: &Intent,
+    making: &Making<'_>,
     snapshot: PlanSnapshot,
-    new: bool,
 ) -> Result<(Promotion, Placed), DeliveryError> {
+    let Making { scope, actor, origin, plan, intent, new } = *making;
     let PlanContext::Delivery(context) = &plan.context else {
         return Err(DeliveryError::Incomplete("the plan delivers nothing".to_owned()));
     };
     keep_snapshot(engine, &snapshot).await?;
-    let key = Key::entity(scope, weir_domain::delivery::Release::KIND, context.release_id);
-    let release =
-        engine.table.read::<weir_domain::delivery::Release>(&key).await.map_err(EngineError::from)?;
+    let key = Key::entity(scope, Release::KIND, context.release_id);
+    let release = engine.table.read::<Release>(&key).await.map_err(EngineError::from)?;
     let (release, _) = release.ok_or(DeliveryError::NoRelease(context.release_id))?;
-    let operation_id = OperationId::derived(origin.now.0, &origin.seed);
-    let promotion = Promotion {
-        id: context.promotion_id,
-        release_id: context.release_id,
-        service_id: context.service.clone(),
-        version: release.version.clone(),
-        source_environment_id: None,
-        target_environment_id: context.environment.clone(),
-        status: PromotionStatus::Pending,
-        decision_record: Vec::new(),
-        workflow_run_id: operation_id,
-        intent_id: intent.id,
-        plan_id: plan.plan_id,
-        rolled_back_by: None,
-        requested_by: actor.clone(),
-        requested_at: origin.now.into(),
-    };
-    let identity = json!({
-        "type": plan.operation_type, "scope": scope, "service": context.service,
-        "environment": context.environment, "release": context.release_id,
-    });
-    let made = operation(
-        &snapshot.nodes,
-        NewOperation {
-            operation_id,
-            scope: scope.clone(),
-            operation_type: plan.operation_type,
-            plan_id: plan.plan_id,
-            intent_id: intent.id,
-            graph_hash: snapshot.graph_hash,
-            identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
-            actor: actor.clone(),
-            title: title(&promotion),
-            now: origin.now,
-            promotion_id: Some(promotion.id),
-            release_id: Some(context.release_id),
-            environment: Some(context.environment.to_string()),
-            rollback_of: None,
-        },
-    );
+    let promotion = making.promotion(context, release.version);
+    let made = making.operation(context, &promotion, &snapshot)?;
     let metadata = json!({
         "release_id": promotion.release_id, "environment": promotion.target_environment_id,
-        "operation_id": operation_id, "graph_hash": plan.graph_hash,
+        "operation_id": promotion.workflow_run_id, "graph_hash": plan.graph_hash,
     });
+    let subject = ("promotion", promotion.id.to_string());
     let mut writes = vec![
         Write::Create(record(scope, &promotion)?),
-        engine.audit(
-            scope,
-            actor,
-            "promotion.create",
-            ("promotion", promotion.id.to_string()),
-            metadata,
-            origin.request_id,
-        )?,
+        engine.audit(scope, actor, "promotion.create", subject, metadata, origin.request_id)?,
     ];
     if new {
         writes.extend([Write::Create(record(scope, intent)?), Write::Create(record(scope, plan)?)]);
@@ -335,6 +301,60 @@ async fn place(
     }
     let placed = engine.place(made, writes).await?;
     Ok((promotion, placed))
+}
+
+impl Making<'_> {
+    fn promotion(&self, context: &DeliveryContext, version: String) -> Promotion {
+        Promotion {
+            id: context.promotion_id,
+            release_id: context.release_id,
+            service_id: context.service.clone(),
+            version,
+            source_environment_id: self.intent.constraints.get("source_environment").and_then(address),
+            target_environment_id: context.environment.clone(),
+            status: PromotionStatus::Pending,
+            decision_record: Vec::new(),
+            workflow_run_id: OperationId::derived(self.origin.now.0, &self.origin.seed),
+            intent_id: self.intent.id,
+            plan_id: self.plan.plan_id,
+            rolled_back_by: None,
+            requested_by: self.actor.clone(),
+            requested_at: self.origin.now.into(),
+        }
+    }
+
+    fn operation(
+        &self,
+        context: &DeliveryContext,
+        promotion: &Promotion,
+        snapshot: &PlanSnapshot,
+    ) -> Result<Operation, EngineError> {
+        let identity = json!({
+            "type": self.plan.operation_type, "scope": self.scope, "service": context.service,
+            "environment": context.environment, "release": context.release_id,
+        });
+        let new = NewOperation {
+            operation_id: promotion.workflow_run_id,
+            scope: self.scope.clone(),
+            operation_type: self.plan.operation_type,
+            plan_id: self.plan.plan_id,
+            intent_id: self.intent.id,
+            graph_hash: snapshot.graph_hash.clone(),
+            identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+            actor: self.actor.clone(),
+            title: title(promotion),
+            now: self.origin.now,
+            promotion_id: Some(promotion.id),
+            release_id: Some(context.release_id),
+            environment: Some(context.environment.to_string()),
+            rollback_of: None,
+        };
+        Ok(operation(&snapshot.nodes, new))
+    }
+}
+
+fn address(value: &Value) -> Option<Address> {
+    value.as_str()?.parse().ok()
 }
 
 fn title(promotion: &Promotion) -> String {

@@ -23,8 +23,11 @@ use weir_domain::{
     id::{DeploymentId, Id as _, IntentId, OperationId, PlanId},
     intent::{Intent, IntentStatus},
     operation::OperationType,
-    plan::{DeliveryContext, Executor, Plan, PlanContext, PlanSnapshot, PlanStatus, ScenarioRef},
+    plan::{
+        DeliveryContext, Executor, Plan, PlanContext, PlanSnapshot, PlanStatus, ResourceBinding, ScenarioRef,
+    },
     planner::{Deployable, Planned, RollbackRequest, plan_rollback},
+    time::Millis,
     timeline::TimelineKind,
 };
 use weir_store::{Entity as _, Key, Write};
@@ -108,6 +111,8 @@ async fn delivery(engine: &Engine, operation: &Operation) -> Result<Option<Deliv
     }
 }
 
+/// Records the rollback and starts it. Everything is derived from the moment of the failure, so that whoever
+/// repeats this meets what was recorded
 async fn place(
     engine: &Engine,
     failed: &Operation,
@@ -118,13 +123,13 @@ async fn place(
     let (info, scope) = (&failed.info, &failed.info.scope);
     let snapshot = PlanSnapshot::new(planned.graph).map_err(impossible)?;
     keep_snapshot(engine, &snapshot).await?;
-    // The moment of the failure, so that whoever repeats this derives the same ids.
     let now = failed.completed_at.unwrap_or_else(|| engine.clock.now());
     let seed = format!("rollback/{}", info.operation_id);
-    let (operation_id, plan_id) = (OperationId::derived(now.0, &seed), PlanId::derived(now.0, &seed));
+    let operation_id = OperationId::derived(now.0, &seed);
     let actor = Actor { on_behalf_of: Some(info.actor.person().to_owned()), ..Actor::system("rollback") };
+    let id = IntentId::derived(now.0, &seed);
     let intent = Intent {
-        id: IntentId::derived(now.0, &seed),
+        id,
         actor: actor.clone(),
         action: "rollback".to_owned(),
         target_resource_type: context.environment.kind(),
@@ -132,12 +137,35 @@ async fn place(
         desired_result: Map::from_iter([("rollback_of".to_owned(), json!(info.operation_id))]),
         constraints: Map::new(),
         status: IntentStatus::Planned,
-        plan_id: Some(plan_id),
+        plan_id: Some(PlanId::from_body(id.body())),
         failure: None,
         created_at: now.into(),
     };
-    let plan = Plan {
-        plan_id,
+    let context = DeliveryContext { rollback_of: Some(DeploymentId::from(info.operation_id)), ..context };
+    let plan = plan(&intent, &snapshot, context, scenario, planned.bindings);
+    let made = new_operation(&snapshot.nodes, taking_back(failed, &plan, operation_id, now)?);
+    let metadata = json!({ "rollback_of": info.operation_id, "operation_id": operation_id });
+    let message = format!("rolled back by {}", DeploymentId::from(operation_id));
+    let subject = ("operation", operation_id.to_string());
+    let writes = vec![
+        Write::Create(record(scope, &intent)?),
+        Write::Create(record(scope, &plan)?),
+        engine.event(failed, TimelineKind::RollbackStarted, message, Some(&actor))?,
+        engine.audit(scope, &actor, "deployment.rollback", subject, metadata, None)?,
+    ];
+    engine.place(made, writes).await?;
+    Ok(())
+}
+
+fn plan(
+    intent: &Intent,
+    snapshot: &PlanSnapshot,
+    context: DeliveryContext,
+    scenario: ScenarioRef,
+    bindings: Vec<ResourceBinding>,
+) -> Plan {
+    Plan {
+        plan_id: PlanId::from_body(intent.id.body()),
         intent_id: intent.id,
         operation_type: OperationType::Rollback,
         scenario_ref: Some(scenario),
@@ -146,52 +174,38 @@ async fn place(
         graph_hash: snapshot.graph_hash.clone(),
         node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
         customizations: Vec::new(),
-        bindings: planned.bindings,
-        context: PlanContext::Delivery(DeliveryContext {
-            rollback_of: Some(DeploymentId::from(info.operation_id)),
-            ..context
-        }),
-        created_by: actor.clone(),
-        created_at: now.into(),
+        bindings,
+        context: PlanContext::Delivery(context),
+        created_by: intent.actor.clone(),
+        created_at: intent.created_at,
         expires_at: None,
-    };
-    let made = new_operation(
-        &snapshot.nodes,
-        NewOperation {
-            operation_id,
-            scope: scope.clone(),
-            operation_type: OperationType::Rollback,
-            plan_id,
-            intent_id: intent.id,
-            graph_hash: snapshot.graph_hash,
-            identity: Digest::of(&json!({ "type": "rollback", "of": info.operation_id }))
-                .map_err(impossible)?,
-            actor: actor.clone(),
-            title: format!("roll back {}", info.title),
-            now,
-            promotion_id: info.promotion_id,
-            release_id: info.release_id,
-            environment: info.environment.clone(),
-            rollback_of: Some(info.operation_id),
-        },
-    );
-    let metadata = json!({ "rollback_of": info.operation_id, "operation_id": operation_id });
-    let message = format!("rolled back by {}", DeploymentId::from(operation_id));
-    let writes = vec![
-        Write::Create(record(scope, &intent)?),
-        Write::Create(record(scope, &plan)?),
-        engine.event(failed, TimelineKind::RollbackStarted, message, Some(&actor))?,
-        engine.audit(
-            scope,
-            &actor,
-            "deployment.rollback",
-            ("operation", operation_id.to_string()),
-            metadata,
-            None,
-        )?,
-    ];
-    engine.place(made, writes).await?;
-    Ok(())
+    }
+}
+
+/// The operation that takes `failed` back
+fn taking_back(
+    failed: &Operation,
+    plan: &Plan,
+    operation_id: OperationId,
+    now: Millis,
+) -> Result<NewOperation, EngineError> {
+    let info = &failed.info;
+    Ok(NewOperation {
+        operation_id,
+        scope: info.scope.clone(),
+        operation_type: OperationType::Rollback,
+        plan_id: plan.plan_id,
+        intent_id: plan.intent_id,
+        graph_hash: plan.graph_hash.clone(),
+        identity: Digest::of(&json!({ "type": "rollback", "of": info.operation_id })).map_err(impossible)?,
+        actor: plan.created_by.clone(),
+        title: format!("roll back {}", info.title),
+        now,
+        promotion_id: info.promotion_id,
+        release_id: info.release_id,
+        environment: info.environment.clone(),
+        rollback_of: Some(info.operation_id),
+    })
 }
 
 fn impossible(error: impl std::fmt::Display) -> EngineError {

@@ -103,7 +103,7 @@ impl Engine {
     async fn update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, EngineError> {
         Ok(match self.table.node_update(key, update).await? {
             Applied::Refused(Some(node)) if update.is_mine(&node) => Applied::Done(node),
-            applied => applied,
+            applied @ (Applied::Done(_) | Applied::Refused(_)) => applied,
         })
     }
 

@@ -121,7 +121,6 @@ async fn simulate(graph: Graph, workload: &Workload, seed: u64) -> Result<Run, S
 
     let operation = create(&engine, &memory, &scope, &graph).await?;
     let begun = clock.now();
-    let put = memory.writes();
     engine.start_root(&scope, operation).await?;
     let ended = cloud.ended(&memory, &scope, operation).await.map_err(|e| set_up(&e))?;
     let makespan = ended.completed_at.unwrap_or(begun) - begun;
@@ -130,9 +129,7 @@ async fn simulate(graph: Graph, workload: &Workload, seed: u64) -> Result<Run, S
         status: ended.status,
         makespan,
         floor: cloud::floor(&graph, workload),
-        node_writes: invariants::node_writes(
-            &changes[usize::try_from(put).unwrap_or(0).min(changes.len())..],
-        ),
+        node_writes: invariants::node_writes(&changes),
         transitions: cloud.transitions(),
         violations: invariants::check(&graph, &changes),
     })
