@@ -5,8 +5,13 @@
 //! Every refusal arrives as [`ApiError::Problem`].
 
 mod agents;
+mod definition;
+mod delivery;
 mod error;
+mod gates;
 mod http;
+mod operations;
+mod proof;
 mod retry;
 
 pub use error::ApiError;
@@ -24,6 +29,9 @@ const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long one try may take, unless the caller says otherwise
 const TRY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Names the tenant that a call is about
+const TENANT_HEADER: &str = "weir-tenant";
 
 /// Names one logical call, however often it is sent
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +61,7 @@ pub struct Client {
     http: reqwest::Client,
     base: Url,
     bearer: Option<Secret>,
+    tenant: Option<String>,
     retry: RetryPolicy,
 }
 
@@ -68,13 +77,33 @@ impl Client {
         let url =
             Url::parse(base).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
         let base = url.ok_or_else(|| ApiError::BadServer(base.to_owned()))?;
-        Ok(Self { http: http_client(&base)?, base, bearer: None, retry: RetryPolicy::default() })
+        Ok(Self {
+            http: http_client(&base)?,
+            base,
+            bearer: None,
+            tenant: None,
+            retry: RetryPolicy::default(),
+        })
     }
 
     /// The same client, acting as whoever holds `credential`
     #[must_use]
     pub fn with_bearer(mut self, credential: Secret) -> Self {
         self.bearer = Some(credential);
+        self
+    }
+
+    /// The same client, about one tenant of the workspace
+    #[must_use]
+    pub fn with_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    /// The same client, about the whole workspace
+    #[must_use]
+    pub fn without_tenant(mut self) -> Self {
+        self.tenant = None;
         self
     }
 
@@ -127,6 +156,10 @@ impl Client {
 
     fn request(&self, method: Method, url: &Url) -> RequestBuilder {
         let request = self.http.request(method, url.clone()).timeout(TRY_TIMEOUT);
+        let request = match &self.tenant {
+            Some(tenant) => request.header(TENANT_HEADER, tenant),
+            None => request,
+        };
         match &self.bearer {
             Some(credential) => request.bearer_auth(credential.expose()),
             None => request,

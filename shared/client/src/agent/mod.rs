@@ -23,7 +23,27 @@ use crate::api::Client;
 use options::Options;
 use run::Agent;
 use site::Site;
+use std::{path::Path, time::Duration};
 use tokio::sync::watch;
+use unpack::Limits;
+use weir_domain::definition::address::Address;
+
+/// Stops the service in the folder `dir`, whose agent is gone; true where one ran
+///
+/// Refused while an agent works in the folder: the service is its own to stop.
+pub async fn stop_service(
+    dir: &Path,
+    target: &Address,
+    port: u16,
+    grace: Duration,
+) -> Result<bool, AgentError> {
+    if !dir.is_dir() {
+        return Ok(false);
+    }
+    let _lock = files::lock_folder(dir)?.ok_or(AgentError::Locked)?;
+    let site = Site::open(dir, target.clone(), port, Limits::default())?;
+    Ok(service::stop(&site, grace).await?)
+}
 
 /// Runs an agent until `stop` says so, or until it cannot go on
 pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), AgentError> {

@@ -1,0 +1,40 @@
+//! Calls about promotions and the gates on their way
+
+use crate::api::{ApiError, Client, IdempotencyKey};
+use weir_domain::id::GateId;
+use weir_edge::wire::{
+    gate::{GateDecide, GateView},
+    page::Page,
+    promotion::{PromotionCreate, PromotionView},
+};
+
+impl Client {
+    /// Asks that a release be brought into an environment, and starts the operation that does it
+    pub async fn promotion_create(
+        &self,
+        body: &PromotionCreate,
+        key: &IdempotencyKey,
+    ) -> Result<PromotionView, ApiError> {
+        self.post("/v1/promotions", body, key).await
+    }
+
+    /// Promotions, the latest first
+    pub async fn promotion_list(&self, query: &[(&str, &str)]) -> Result<Page<PromotionView>, ApiError> {
+        self.get("/v1/promotions", query).await
+    }
+
+    /// Gates; with `status=open` those that wait for somebody
+    pub async fn gate_list(&self, query: &[(&str, &str)]) -> Result<Page<GateView>, ApiError> {
+        self.get("/v1/gates", query).await
+    }
+
+    /// Says something at a gate; answers with the gate as it is then
+    pub async fn gate_decide(
+        &self,
+        id: GateId,
+        body: &GateDecide,
+        key: &IdempotencyKey,
+    ) -> Result<GateView, ApiError> {
+        self.post(&format!("/v1/gates/{id}/decisions"), body, key).await
+    }
+}

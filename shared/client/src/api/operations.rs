@@ -1,0 +1,67 @@
+//! Calls about operations, their plans and intents
+
+use crate::api::{ApiError, Client, IdempotencyKey};
+use weir_domain::id::{DeploymentId, IntentId, OperationId, PlanId};
+use weir_edge::wire::{
+    deployment::DeploymentView,
+    intent::{IntentCreate, IntentView},
+    operation::{OperationCancel, OperationView, Timeline},
+    page::Page,
+    plan::PlanView,
+};
+
+impl Client {
+    /// Asks for a plan
+    pub async fn intent_create(
+        &self,
+        body: &IntentCreate,
+        key: &IdempotencyKey,
+    ) -> Result<IntentView, ApiError> {
+        self.post("/v1/intents", body, key).await
+    }
+
+    /// One intent
+    pub async fn intent_show(&self, id: IntentId) -> Result<IntentView, ApiError> {
+        self.get(&format!("/v1/intents/{id}"), &[]).await
+    }
+
+    /// A plan and its graph
+    pub async fn plan_show(&self, id: PlanId) -> Result<PlanView, ApiError> {
+        self.get(&format!("/v1/plans/{id}"), &[]).await
+    }
+
+    /// Runs a plan
+    pub async fn plan_run(&self, id: PlanId, key: &IdempotencyKey) -> Result<OperationView, ApiError> {
+        self.post(&format!("/v1/plans/{id}/operations"), &serde_json::json!({}), key).await
+    }
+
+    /// Operations, the latest first
+    pub async fn operation_list(&self, query: &[(&str, &str)]) -> Result<Page<OperationView>, ApiError> {
+        self.get("/v1/operations", query).await
+    }
+
+    /// One operation with its nodes and what it waits for
+    pub async fn operation_show(&self, id: OperationId) -> Result<OperationView, ApiError> {
+        self.get(&format!("/v1/operations/{id}"), &[]).await
+    }
+
+    /// What happened in an operation, the earliest first
+    pub async fn operation_timeline(&self, id: OperationId) -> Result<Timeline, ApiError> {
+        self.get(&format!("/v1/operations/{id}/timeline"), &[]).await
+    }
+
+    /// Asks that an operation ends; what it does already may take its time to stop
+    pub async fn operation_cancel(
+        &self,
+        id: OperationId,
+        body: &OperationCancel,
+        key: &IdempotencyKey,
+    ) -> Result<OperationView, ApiError> {
+        self.post(&format!("/v1/operations/{id}/cancel"), body, key).await
+    }
+
+    /// An operation as a deployment job
+    pub async fn deployment_show(&self, id: DeploymentId) -> Result<DeploymentView, ApiError> {
+        self.get(&format!("/v1/deployments/{id}"), &[]).await
+    }
+}

@@ -1,0 +1,204 @@
+//! `weir operation`, `weir watch`, `weir explain`: plans that run
+
+use crate::{
+    api::IdempotencyKey,
+    cli::{
+        args::Paging,
+        exit::{Exit, Failure},
+        render::{self, Cell, Table},
+        session::{Session, collect},
+        style::{Style, date_time, plain},
+        watch::{self, Events, Until},
+    },
+};
+use clap::{Args, Subcommand};
+use std::fmt::Write as _;
+use weir_domain::{id::OperationId, operation::OperationStatus};
+use weir_edge::wire::operation::{OperationCancel, OperationView, Timeline};
+
+/// Operations: plans that run
+#[derive(Debug, Subcommand)]
+pub enum Operation {
+    /// Show where an operation stands, node by node
+    Show {
+        /// The operation, such as op_01J…
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+        /// Draw its graph instead
+        #[arg(long)]
+        dag: bool,
+    },
+    /// Watch an operation to its end
+    Watch(Watch),
+    /// Ask that an operation ends
+    Cancel {
+        /// The operation
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+        /// Why; kept in its timeline and in the audit trail
+        #[arg(short = 'm', long)]
+        reason: Option<String>,
+    },
+    /// List operations, the newest first
+    List {
+        /// Only those that are so, such as running or waiting_gate
+        #[arg(long, value_parser = status)]
+        status: Option<OperationStatus>,
+        /// Which part of them
+        #[command(flatten)]
+        paging: Paging,
+    },
+    /// Show what happened in an operation, the earliest first
+    Timeline {
+        /// The operation
+        #[arg(value_name = "OPERATION")]
+        operation: OperationId,
+    },
+    /// Say why an operation waits, and who can end that
+    Explain(Explain),
+}
+
+/// An operation to watch
+#[derive(Debug, Args)]
+pub struct Watch {
+    /// The operation, such as op_01J…
+    #[arg(value_name = "OPERATION")]
+    pub operation: OperationId,
+    /// Do not wait for people: end with exit code 3 as soon as somebody has to do something
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// An operation to explain
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The operation, such as op_01J…
+    #[arg(value_name = "OPERATION")]
+    pub operation: OperationId,
+}
+
+fn status(text: &str) -> Result<OperationStatus, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no status of an operation, such as running or waiting_gate"))
+}
+
+/// `weir operation …`
+pub async fn run(session: &mut Session, command: &Operation) -> Result<Exit, Failure> {
+    match command {
+        Operation::Show { operation, dag } => show(session, *operation, *dag).await,
+        Operation::Watch(command) => watch(session, command).await,
+        Operation::Cancel { operation, reason } => cancel(session, *operation, reason.clone()).await,
+        Operation::List { status, paging } => list(session, *status, paging).await,
+        Operation::Timeline { operation } => timeline(session, *operation).await,
+        Operation::Explain(command) => explain(session, command).await,
+    }
+}
+
+async fn show(session: &mut Session, id: OperationId, dag: bool) -> Result<Exit, Failure> {
+    let operation = session.client()?.operation_show(id).await?;
+    session.show(&operation, |operation, style| {
+        if dag { render::dag(operation) } else { render::operation_tree(operation, style) }
+    })?;
+    if operation.status.is_terminal() {
+        for evidence in &operation.evidence_ids {
+            session.next("evidence", &format!("weir evidence show {evidence}"));
+        }
+    } else {
+        session.next("watch it", &format!("weir operation watch {id}"));
+    }
+    Ok(Exit::Done)
+}
+
+/// `weir operation watch …`
+pub async fn watch(session: &mut Session, command: &Watch) -> Result<Exit, Failure> {
+    let client = session.client()?;
+    let until = if command.no_wait { Until::SomebodyIsNeeded } else { Until::Ended };
+    let operation = watch::watch(session, &client, command.operation, until, Events::Data).await?;
+    let style = session.prose_style();
+    let ending = render::ending(&operation, style);
+    session.note(ending.trim_end());
+    Ok(watch::exit(&operation))
+}
+
+async fn cancel(session: &mut Session, id: OperationId, reason: Option<String>) -> Result<Exit, Failure> {
+    let client = session.client()?;
+    let operation =
+        client.operation_cancel(id, &OperationCancel { reason }, &IdempotencyKey::random()).await?;
+    session.show(&operation, |operation, _| {
+        format!("{id}  {}  asked to end: nothing further begins\n", plain(&operation.title))
+    })?;
+    if !operation.status.is_terminal() {
+        session.next("what runs already is told to stop; watch it", &format!("weir operation watch {id}"));
+    }
+    Ok(Exit::Done)
+}
+
+async fn list(
+    session: &mut Session,
+    status: Option<OperationStatus>,
+    paging: &Paging,
+) -> Result<Exit, Failure> {
+    let client = session.client()?;
+    let page = |left: u32, cursor: Option<String>| {
+        let client = &client;
+        async move {
+            let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
+            let mut query = vec![("limit", left.as_str())];
+            query.extend(status.map(|status| ("status", status.as_str())));
+            query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
+            client.operation_list(&query).await
+        }
+    };
+    let operations = collect(paging.limit, paging.cursor.as_deref(), page).await?;
+    session.show_list(&operations, "there are no operations", table)?;
+    Ok(Exit::Done)
+}
+
+fn table(operations: &[OperationView], style: Style) -> Table {
+    let mut table = Table::new(&["operation", "type", "", "status", "what", "by", "begun"]);
+    for operation in operations {
+        table.row([
+            operation.operation_id.into(),
+            operation.operation_type.as_str().into(),
+            Cell::painted(style.operation(operation.status)),
+            operation.status.as_str().into(),
+            Cell::from(&operation.title),
+            Cell::from(&operation.initiator_name),
+            date_time(operation.created_at).into(),
+        ]);
+    }
+    table
+}
+
+async fn timeline(session: &mut Session, id: OperationId) -> Result<Exit, Failure> {
+    let timeline = session.client()?.operation_timeline(id).await?;
+    session.show(&timeline, |timeline: &Timeline, style| {
+        timeline.events.iter().map(|event| format!("{}\n", watch::event_line(event, style))).collect()
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `weir explain …`
+pub async fn explain(session: &mut Session, command: &Explain) -> Result<Exit, Failure> {
+    let operation = session.client()?.operation_show(command.operation).await?;
+    session.show(&operation, explained)?;
+    Ok(Exit::Done)
+}
+
+fn explained(operation: &OperationView, style: Style) -> String {
+    let age = style.since(operation.updated_at).filter(|_| !operation.status.is_terminal());
+    let age = age.map(|age| format!(" · {age}")).unwrap_or_default();
+    let status = style.strong(operation.status.as_str());
+    let mut text = format!("{status}{age} · {}\n", plain(&operation.title));
+    if operation.status.is_terminal() {
+        text.push_str(&render::ending(operation, style));
+        return text;
+    }
+    for wait in &operation.waits {
+        let _ = writeln!(text, "  {} {}", wait.node_id, render::wait(wait, style));
+    }
+    if operation.waits.is_empty() {
+        let _ = writeln!(text, "  it waits for nobody: {}", plain(&operation.current_phase));
+    }
+    text
+}

@@ -1,0 +1,94 @@
+//! `weir promote`: a release into an environment
+
+use super::environment;
+use crate::{
+    api::IdempotencyKey,
+    cli::{
+        exit::{Exit, Failure},
+        render,
+        session::Session,
+        style::plain,
+        watch::{self, Events, Until},
+    },
+};
+use clap::Args;
+use weir_domain::{definition::address::Address, id::ReleaseId, operation::OperationStatus};
+use weir_edge::wire::{operation::OperationView, promotion::PromotionCreate};
+
+/// A promotion
+#[derive(Debug, Args)]
+pub struct Promote {
+    /// The release, such as rel_01J…
+    #[arg(value_name = "RELEASE")]
+    pub release: ReleaseId,
+    /// Where it is brought, such as staging
+    #[arg(value_name = "ENVIRONMENT", value_parser = environment)]
+    pub environment: Address,
+    /// Where it has to run already [default: the environment before, in the service's order]
+    #[arg(long, value_name = "ENVIRONMENT", value_parser = environment)]
+    pub from: Option<Address>,
+    /// Do not wait for people: end with exit code 3 as soon as somebody has to do something
+    #[arg(long)]
+    pub no_wait: bool,
+}
+
+/// `weir promote …`
+pub async fn run(session: &mut Session, command: &Promote) -> Result<Exit, Failure> {
+    let client = session.client()?;
+    let body = PromotionCreate {
+        release_id: command.release,
+        target_environment_id: command.environment.clone(),
+        source_environment_id: command.from.clone(),
+    };
+    let promotion = client.promotion_create(&body, &IdempotencyKey::random()).await?;
+    let record = &promotion.promotion;
+    session.note(&format!(
+        "{}  {} {} → {}  {}",
+        record.id,
+        plain(record.service_id.name()),
+        plain(&record.version),
+        record.target_environment_id.name(),
+        record.workflow_run_id
+    ));
+    follow(session, &client, record.workflow_run_id, command.no_wait).await
+}
+
+/// Watches an operation that was just started, and says how it ended or what it waits for
+pub(super) async fn follow(
+    session: &mut Session,
+    client: &crate::api::Client,
+    id: weir_domain::id::OperationId,
+    no_wait: bool,
+) -> Result<Exit, Failure> {
+    let until = if no_wait { Until::SomebodyIsNeeded } else { Until::Ended };
+    let operation = watch::watch(session, client, id, until, Events::Progress).await?;
+    conclude(session, &operation)?;
+    Ok(watch::exit(&operation))
+}
+
+/// Says how a watched operation stands, and what to do next
+fn conclude(session: &mut Session, operation: &OperationView) -> Result<(), Failure> {
+    let waits = operation.waits.clone();
+    session.show(operation, |operation, style| {
+        let mut text = render::ending(operation, style);
+        for wait in &waits {
+            text.push_str(&format!("{} {} {}\n", style.warn("◔"), wait.node_id, render::wait(wait, style)));
+        }
+        text
+    })?;
+    let id = operation.operation_id;
+    match operation.status {
+        OperationStatus::Succeeded => {}
+        OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
+            session.next("what happened", &format!("weir operation timeline {id}"));
+        }
+        OperationStatus::Created
+        | OperationStatus::Queued
+        | OperationStatus::Running
+        | OperationStatus::WaitingGate
+        | OperationStatus::WaitingIntervention
+        | OperationStatus::Paused
+        | OperationStatus::Verifying => session.next("watch it", &format!("weir operation watch {id}")),
+    }
+    Ok(())
+}
