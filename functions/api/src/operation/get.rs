@@ -1,9 +1,10 @@
 //! `GET /v1/operations/{operation}`: an operation, its nodes, what they wait for
 
 use super::{OperationPath, find, view, waits::Facts};
+use std::collections::BTreeMap;
 use weir_domain::{
     delivery::Promotion,
-    engine::Operation,
+    engine::{NodeRun, Operation},
     id::{EvidenceId, OperationId},
     operation::OperationType,
     plan::NodeType,
@@ -37,14 +38,15 @@ impl Endpoint for OperationGet {
         let nodes = cx.engine().all_nodes(&operation).await?;
         let facts = Facts::gather(cx, &operation, &graph, &nodes, call.now).await?;
         let mut shown = view::view(&operation, &nodes, call.now);
-        for node in &nodes {
-            let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join)
-            else {
-                continue;
-            };
-            let wait = if operation.is_active() { facts.wait(&operation, node, plan_node) } else { None };
+        let runs: BTreeMap<u32, &NodeRun> = nodes.iter().map(|node| (node.ordinal, node)).collect();
+        for (ordinal, plan_node) in
+            (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type != NodeType::Join)
+        {
+            let run = runs.get(&ordinal).copied();
+            let waits = run.filter(|_| operation.is_active());
+            let wait = waits.and_then(|run| facts.wait(&operation, run, plan_node));
             shown.waits.extend(wait.clone());
-            shown.nodes.push(view::node_view(&graph, node, plan_node, wait));
+            shown.nodes.push(view::node_view(&graph, ordinal, plan_node, run, wait));
         }
         shown.current_phase = view::phase(shown.status, &shown.nodes);
         shown.evidence_ids = evidence(cx, &operation).await?;

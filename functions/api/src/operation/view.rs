@@ -104,30 +104,35 @@ pub(super) fn phase(status: OperationStatus, nodes: &[NodeView]) -> String {
     if more > 0 { format!("{named} and {more} more") } else { named }
 }
 
-/// One node run with what the plan says of it
+/// One node with what the plan says of it; without a run it has not been put yet, and is pending
 pub(super) fn node_view(
     graph: &Graph,
-    node: &NodeRun,
+    ordinal: u32,
     plan_node: &PlanNode,
+    run: Option<&NodeRun>,
     waits_for: Option<Wait>,
 ) -> NodeView {
-    let last_error = || node.past.last().map(|past| past.error.clone());
+    let asked = plan_node.job_contract.as_ref().map_or(1, |contract| contract.attempts);
+    let error = run.and_then(|run| match run.status.is_terminal() {
+        true => run.error.clone(),
+        false => run.past.last().map(|past| past.error.clone()),
+    });
     NodeView {
         node_id: plan_node.node_id.clone(),
-        ordinal: node.ordinal,
+        ordinal,
         node_type: plan_node.node_type,
         title: plan_node.title.clone(),
-        status: node.status,
-        depends_on: behind_joins(graph, node.ordinal),
+        status: run.map_or(NodeStatus::Pending, |run| run.status),
+        depends_on: behind_joins(graph, ordinal),
         runs: plan_node.runs.clone(),
-        attempt: node.attempt,
-        attempts_max: node.terms.attempts,
+        attempt: run.map_or(0, |run| run.attempt),
+        attempts_max: run.map_or(asked, |run| run.terms.attempts),
         batch: plan_node.batch,
         target: plan_node.target.clone(),
-        holder: node.holder.clone(),
-        started_at: node.started_at.map(Into::into),
-        finished_at: node.finished_at.map(Into::into),
-        error: if node.status.is_terminal() { node.error.clone() } else { last_error() },
+        holder: run.and_then(|run| run.holder.clone()),
+        started_at: run.and_then(|run| run.started_at).map(Into::into),
+        finished_at: run.and_then(|run| run.finished_at).map(Into::into),
+        error,
         waits_for,
     }
 }

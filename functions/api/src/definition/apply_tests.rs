@@ -1,0 +1,46 @@
+use crate::fixture::example;
+use serde_json::json;
+use weir_domain::{actor::Actor, id::PlanId, operation::OperationType};
+use weir_edge::wire::operation::OperationView;
+use weir_orchestration::{Clock as _, definition::plan, delivery::Origin};
+use weir_testkit::TestApi;
+
+/// The plan of the example, uploaded and planned by somebody of the workspace
+async fn planned(api: &TestApi, seed: &str) -> PlanId {
+    let digest = api.cx.ledger().definition_put(example().to_vec().unwrap()).await.unwrap();
+    let origin = Origin { now: api.clock.now(), seed: seed.to_owned(), request_id: None };
+    let (scope, actor) = (api.cx.workspace(), Actor::system("test"));
+    plan(api.cx.engine(), &scope, &actor, &origin, &digest).await.unwrap().plan.unwrap().plan_id
+}
+
+#[tokio::test]
+async fn a_plan_of_changes_is_applied_once() {
+    let api = TestApi::new(crate::ENDPOINTS).await;
+    let id = planned(&api, "one").await;
+    let apply =
+        |by: &'static str| api.post("/v1/definition/applies").by(by).json(&json!({ "plan_id": id })).send();
+    assert_eq!(apply("viewer").await.short(), "403 forbidden");
+    assert_eq!(apply("operator").await.short(), "403 forbidden", "the definition is not a tenant's");
+    let view: OperationView = apply("root").await.read(201);
+    assert_eq!(
+        (view.operation_type, view.tenant_id, view.plan_id),
+        (OperationType::DefinitionApply, None, id)
+    );
+    assert_eq!(api.cloud.told().operations.len(), 1);
+    assert_eq!(apply("root").await.short(), "409 not-allowed-now");
+    let read = api.get(&format!("/v1/operations/{}", view.operation_id)).by("root").send().await;
+    assert_eq!(read.read::<OperationView>(200).nodes[0].node_id.as_str(), "change.group-1");
+}
+
+#[tokio::test]
+async fn what_is_no_plan_of_the_definition_is_refused() {
+    let api = TestApi::new(crate::ENDPOINTS).await;
+    for (body, expected) in [
+        (json!({ "plan_id": "pln_01ARZ3NDEKTSV4RRFFQ69G5FAV" }), "422 invalid-reference"),
+        (json!({ "plan_id": "op_01ARZ3NDEKTSV4RRFFQ69G5FAV" }), "400 invalid-body"),
+        (json!({}), "400 invalid-body"),
+    ] {
+        let reply = api.post("/v1/definition/applies").by("root").json(&body).send().await;
+        assert_eq!(reply.short(), expected, "{body}");
+    }
+}
