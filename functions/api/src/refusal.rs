@@ -26,7 +26,8 @@ pub fn own_operation(origin: &Origin) -> OperationId {
 
 /// Why something is not delivered
 pub fn delivery(error: DeliveryError) -> Problem {
-    let kind = match &error {
+    let detail = error.to_string();
+    let kind = match error {
         DeliveryError::NoRelease(_)
         | DeliveryError::NoResource(_)
         | DeliveryError::NotItsEnvironment(..)
@@ -38,30 +39,21 @@ pub fn delivery(error: DeliveryError) -> Problem {
         DeliveryError::NoPlan(plan) => return Problem::not_found(format!("plan `{plan}`")),
         DeliveryError::Incomplete(_) => Kind::InvalidBody,
         DeliveryError::Plan(_) => Kind::InvalidDefinition,
-        DeliveryError::Engine(_) => {
-            return match error {
-                DeliveryError::Engine(error) => error.into(),
-                other => Problem::internal(other),
-            };
-        }
+        DeliveryError::Engine(error) => return error.into(),
     };
-    Problem::new(kind, error.to_string())
+    Problem::new(kind, detail)
 }
 
 /// Why a change of the definition is not planned or applied
 pub fn definition(error: DefinitionError) -> Problem {
-    let kind = match &error {
+    let detail = error.to_string();
+    let kind = match error {
         DefinitionError::NotUploaded(_) => Kind::UploadMissing,
         DefinitionError::NoPlan(_) => Kind::InvalidReference,
         DefinitionError::NotApplicable(..) => Kind::NotAllowedNow,
         DefinitionError::Stale { .. } => Kind::PlanStale,
         DefinitionError::OtherWorkspace { .. } | DefinitionError::Unreadable(_) => Kind::InvalidDefinition,
-        DefinitionError::Engine(_) => {
-            return match error {
-                DefinitionError::Engine(error) => error.into(),
-                other => Problem::internal(other),
-            };
-        }
+        DefinitionError::Engine(error) => return error.into(),
     };
-    Problem::new(kind, error.to_string())
+    Problem::new(kind, detail)
 }
