@@ -1,22 +1,34 @@
 use crate::fixture::example;
 use serde_json::json;
-use weir_domain::{actor::Actor, id::PlanId, operation::OperationType};
+use weir_domain::{
+    actor::Actor,
+    definition::{
+        apply::{Applied, apply_group},
+        document::read,
+    },
+    id::PlanId,
+    operation::OperationType,
+};
 use weir_edge::wire::operation::OperationView;
-use weir_orchestration::{Clock as _, definition::plan, delivery::Origin};
+use weir_orchestration::{
+    Clock as _,
+    definition::{PlannedDefinition, plan},
+    delivery::Origin,
+};
 use weir_testkit::TestApi;
 
 /// The plan of the example, uploaded and planned by somebody of the workspace
-async fn planned(api: &TestApi, seed: &str) -> PlanId {
+async fn planned(api: &TestApi, seed: &str) -> PlannedDefinition {
     let digest = api.cx.ledger().definition_put(example().to_vec().unwrap()).await.unwrap();
     let origin = Origin { now: api.clock.now(), seed: seed.to_owned(), request_id: None };
     let (scope, actor) = (api.cx.workspace(), Actor::system("test"));
-    plan(api.cx.engine(), &scope, &actor, &origin, &digest).await.unwrap().plan.unwrap().plan_id
+    plan(api.cx.engine(), &scope, &actor, &origin, &digest).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_plan_of_changes_is_applied_once() {
     let api = TestApi::new(crate::ENDPOINTS).await;
-    let id = planned(&api, "one").await;
+    let id = planned(&api, "one").await.plan.unwrap().plan_id;
     let apply =
         |by: &'static str| api.post("/v1/definition/applies").by(by).json(&json!({ "plan_id": id })).send();
     assert_eq!(apply("viewer").await.short(), "403 forbidden");
@@ -43,4 +55,22 @@ async fn what_is_no_plan_of_the_definition_is_refused() {
         let reply = api.post("/v1/definition/applies").by("root").json(&body).send().await;
         assert_eq!(reply.short(), expected, "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_plan_is_run_as_any_other_unless_the_state_has_moved_since() {
+    let api = TestApi::new(crate::ENDPOINTS).await;
+    let (first, second) = (planned(&api, "one").await, planned(&api, "two").await);
+    let run = |id: PlanId| api.post(&format!("/v1/plans/{id}/operations")).by("root").send();
+    let view: OperationView = run(first.plan.unwrap().plan_id).await.read(201);
+    assert_eq!(view.operation_type, OperationType::DefinitionApply);
+
+    let definition = read(&example(), None).unwrap().definition.unwrap();
+    let applied = apply_group(None, &first.changes, 0, &definition, api.clock.now()).unwrap();
+    let Applied::Next(state) = applied else { panic!("nothing would change") };
+    api.cx.ledger().state_write(None, state.state_revision, state.to_vec().unwrap()).await.unwrap();
+    let id: PlanId = second.plan.unwrap().plan_id;
+    assert_eq!(run(id).await.short(), "409 plan-stale");
+    let applied = api.post("/v1/definition/applies").by("root").json(&json!({ "plan_id": id })).send().await;
+    assert_eq!(applied.short(), "409 plan-stale");
 }
