@@ -43,7 +43,7 @@ pub enum Proof {
     /// The credential of a registered agent
     Agent(AgentId),
     /// A one-time registration token that is not spent yet, or was spent by this very call when it was cut off
-    Registration(RegistrationToken),
+    Registration(Box<RegistrationToken>),
     /// A signature of Slack; the actor is not known until the handler has read who clicked
     Slack,
     /// None was asked for

@@ -70,6 +70,11 @@ pub(crate) struct Ticket {
     held: Option<(KeyRecord, u64)>,
 }
 
+/// Refuses a call that has to have a key and has none
+pub(crate) fn check(route: &Route, call: &Admitted) -> Result<(), Problem> {
+    if route.idempotency == Idempotency::None { Ok(()) } else { key_of(call).map(drop) }
+}
+
 /// Finds out whether `call` is to be run, and reserves its key
 pub(crate) async fn begin(cx: &Cx, route: &Route, call: &Admitted) -> Result<Begun, Problem> {
     if route.idempotency == Idempotency::None {
@@ -119,7 +124,7 @@ async fn meet(cx: &Cx, route: &Route, call: &Admitted, new: KeyRecord) -> Result
         }
     }
     if call.now < known.running_until {
-        return Err(in_progress((known.running_until - call.now).0 / 1000 + 1));
+        return Err(in_progress(((known.running_until - call.now).0 + 999) / 1000));
     }
     let created_at = if expired { new.created_at } else { known.created_at };
     let mine = KeyRecord { created_at, ..new };

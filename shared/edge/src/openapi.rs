@@ -57,28 +57,33 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator, problem: &Schema) -
         Auth::SlackSignature => json!([{ "slack": [] }]),
         Auth::Registration | Auth::Public => json!([]),
     };
-    let mut operation = json!({
-        "operationId": route.operation,
-        "summary": route.summary,
-        "tags": [route.operation.split('_').next()],
-        "security": security,
-        "parameters": parameters(entry, &schemas),
-        "responses": {
-            route.success.to_string(): { "description": "Done", "content": { "application/json": { "schema": schemas.reply } } },
-            "default": { "description": "Refused or failed", "content": { MEDIA_TYPE: { "schema": problem } } },
-        },
-    });
+    let done =
+        json!({ "description": "Done", "content": { "application/json": { "schema": schemas.reply } } });
+    let refused =
+        json!({ "description": "Refused or failed", "content": { MEDIA_TYPE: { "schema": problem } } });
+    let mut fields: Map<String, Value> = [
+        ("operationId", json!(route.operation)),
+        ("summary", json!(route.summary)),
+        ("tags", json!([route.operation.split('_').next()])),
+        ("security", security),
+        ("parameters", json!(parameters(entry, &schemas))),
+        ("responses", json!({ route.success.to_string(): done, "default": refused })),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into_iter()
+    .collect();
     if route.method == Method::Post {
         let media_type = match route.auth {
             Auth::SlackSignature => "application/x-www-form-urlencoded",
             Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Public => "application/json",
         };
-        operation["requestBody"] = json!({ "content": { media_type: { "schema": schemas.body } } });
+        let body = json!({ "content": { media_type: { "schema": schemas.body } } });
+        fields.insert("requestBody".to_owned(), body);
     }
     if !route.permission.is_empty() {
-        operation["x-weir-permission"] = json!(route.permission);
+        fields.insert("x-weir-permission".to_owned(), json!(route.permission));
     }
-    operation
+    Value::Object(fields)
 }
 
 fn parameters(entry: &Entry, schemas: &Schemas) -> Vec<Value> {

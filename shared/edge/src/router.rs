@@ -140,6 +140,7 @@ async fn answer(
 
 /// Reads the call, runs it unless it was answered before, and keeps the answer
 pub(crate) async fn run<E: Endpoint>(cx: &Cx, call: Admitted) -> Result<Finished, Problem> {
+    idempotency::check(&E::ROUTE, &call)?;
     let path = decode::path(call.params.clone())?;
     let query = decode::query(&call.http.query)?;
     let body = decode::body(E::ROUTE.auth, call.http.header("content-type"), &call.http.body)?;

@@ -79,5 +79,5 @@ pub(super) async fn recognise(cx: &Cx, request: &HttpRequest, now: Millis) -> Re
         via: Via::AgentToken,
     };
     let scope = token.scope.clone();
-    Ok(Caller { actor, proof: Proof::Registration(token), scope })
+    Ok(Caller { actor, proof: Proof::Registration(Box::new(token)), scope })
 }

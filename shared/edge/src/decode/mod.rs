@@ -190,7 +190,7 @@ mod tests {
                 r#"{"name":"a","a/b":1}"#,
                 "invalid-body [/a~1b] unknown field `a/b`, expected one of `name`, `parts`, `release`",
             ),
-            (r#"{"name":"a","name":"b"}"#, "invalid-body [/name] duplicate field `name`"),
+            (r#"{"name":"a","name":"b"}"#, "invalid-body [] duplicate field `name`"),
             (
                 r#"{"name":"a","release":"pln_01ARZ3NDEKTSV4RRFFQ69G5FAV"}"#,
                 "invalid-body [/release] `pln_01ARZ3NDEKTSV4RRFFQ69G5FAV` is not a release id: expected `rel_` and 26 letters or digits",
