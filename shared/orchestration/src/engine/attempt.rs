@@ -134,9 +134,11 @@ impl Engine {
     }
 }
 
-/// A report that changes nothing. A failure that had already led to another attempt was accepted before
+/// A report that changes nothing. A failure that had already led to another attempt was accepted before, unless it
+/// was not reported but found: then this report comes too late
 fn refused(node: NodeRun, attempt: u32) -> Reported {
-    if node.past.iter().any(|past| past.attempt == attempt && past.error.code != "lease_expired") {
+    let found = ["lease_expired", "attempt_timed_out"];
+    if node.past.iter().any(|past| past.attempt == attempt && !found.contains(&past.error.code.as_str())) {
         return Reported::Accepted(Box::new(node));
     }
     Reported::Refused(Box::new(node))
