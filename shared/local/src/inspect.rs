@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::emulator;
 use crate::error::{Doing as _, LocalError, Result};
 use crate::process;
 use crate::progress::Progress;
 use crate::state::{Holder, StateDir};
+use crate::{agents, emulator};
 
 /// How long a weir-local may take to stop
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -76,6 +76,10 @@ pub async fn down(state: &StateDir, progress: &Progress) -> Result<()> {
             return Err(LocalError::AlreadyRunning { holder: holder.to_string() });
         }
         step.done("stopped");
+        stopped = true;
+    }
+    if agents::stop_recorded(state).await {
+        progress.step("agents").done("stopped");
         stopped = true;
     }
     if emulator::stop_recorded(state).await {

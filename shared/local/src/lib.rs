@@ -6,6 +6,7 @@
 //!
 //! Nothing here decides anything about releases: what runs locally is what runs on AWS.
 
+pub mod agents;
 pub mod artefacts;
 pub mod cli;
 pub mod deploy;
@@ -18,6 +19,7 @@ pub mod net;
 pub mod process;
 pub mod progress;
 pub mod python;
+pub mod slack;
 pub mod stack;
 pub mod state;
 pub mod story;

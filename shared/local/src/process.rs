@@ -65,6 +65,18 @@ fn send_group(pid: u32, signal: Signal) {
     }
 }
 
+/// Kills a process at once
+pub fn kill(pid: u32) {
+    if let Some(pid) = to_pid(pid) {
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Whether there is a process `pid` that has not ended, whichever it is
+pub fn exists(pid: u32) -> bool {
+    arguments(pid).is_some_and(|arguments| !arguments.is_empty())
+}
+
 /// Asks a process to end
 pub fn terminate(pid: u32) {
     if let Some(pid) = to_pid(pid) {

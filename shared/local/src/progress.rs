@@ -42,6 +42,31 @@ impl Progress {
         }
     }
 
+    /// Whether a person looks on, so that what changes can stay in place
+    pub fn is_terminal(&self) -> bool {
+        self.term.as_ref().is_some_and(Term::is_term)
+    }
+
+    /// Whether colours are wanted and shown
+    pub fn has_colours(&self) -> bool {
+        self.is_terminal() && console::colors_enabled_stderr()
+    }
+
+    /// Puts `text` where the last `lines` lines are; returns how many lines it has now
+    ///
+    /// Lines are cut to the width, and lines above the height left out: what was scrolled away could not be
+    /// taken back.
+    pub fn redraw(&self, lines: usize, text: &str) -> usize {
+        let Some(term) = &self.term else { return 0 };
+        let (height, width) = (usize::from(term.size().0).max(4), usize::from(term.size().1).max(20));
+        let cut: Vec<_> = text.lines().map(|line| console::truncate_str(line, width - 1, "…")).collect();
+        let shown = cut.get(cut.len().saturating_sub(height - 1)..).unwrap_or(&cut);
+        // A terminal that is gone is no reason to stop.
+        drop(term.clear_last_lines(lines));
+        drop(term.write_str(&shown.iter().map(|line| format!("{line}\n")).collect::<String>()));
+        shown.len()
+    }
+
     /// Begins a step
     pub fn step(&self, name: &str) -> Step {
         let spinner = self.term.as_ref().filter(|term| term.is_term()).map(|_| spinner(name));

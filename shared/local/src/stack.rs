@@ -23,9 +23,10 @@ use crate::error::{LocalError, Result};
 use crate::gateway::Gateway;
 use crate::host::{FunctionSpec, Host, HostOptions};
 use crate::progress::Progress;
+use crate::slack::Slack;
 use crate::state::{Holder, Lock, StateDir};
 use crate::tokens::Tokens;
-use crate::{net, process, python};
+use crate::{agents, net, process, python};
 
 /// How often the reconciler is invoked: schedules do not fire everywhere, and nowhere more often than every minute
 const TICK: Duration = Duration::from_secs(5);
@@ -65,6 +66,8 @@ pub struct Stack {
 struct Base {
     state: StateDir,
     lock: Lock,
+    root: PathBuf,
+    slack: Slack,
     emulator: Option<Emulator>,
     endpoint: Endpoint,
     host: Host,
@@ -91,7 +94,7 @@ struct Addresses {
 impl StackOptions {
     /// The usual stack of the checkout at `root`
     pub fn new(root: &Path) -> Self {
-        let parameters = [("Emulated", "true"), ("Stage", "local")]
+        let parameters = [("Emulated", "true"), ("Stage", "local"), ("Workspace", "harbor")]
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Self {
             root: root.to_owned(),
@@ -154,6 +157,16 @@ impl Stack {
         &self.api.deployment
     }
 
+    /// The checkout
+    pub fn root(&self) -> &Path {
+        &self.base.root
+    }
+
+    /// The Slack that this machine plays
+    pub fn slack(&self) -> &Slack {
+        &self.base.slack
+    }
+
     /// The function host
     pub fn host(&self) -> &Host {
         &self.base.host
@@ -186,6 +199,7 @@ impl Stack {
 
     /// Stops what it started, and nothing else
     pub async fn stop(self) {
+        agents::stop_recorded(&self.base.state).await;
         self.api.ticker.abort();
         self.api.gateway.stop();
         self.base.stop().await;
@@ -219,14 +233,15 @@ impl Base {
         let endpoint = match Endpoint::connect(&url).await {
             Ok(endpoint) => endpoint,
             Err(error) => {
-                stop_all(&host, emulator).await;
+                stop_all(&state, &host, emulator).await;
                 return Err(error);
             }
         };
         if let Some(step) = step {
             step.done(endpoint.url());
         }
-        Ok(Self { state, lock, emulator, endpoint, host })
+        let (root, slack) = (options.root.clone(), Slack::load(&state)?);
+        Ok(Self { state, lock, root, slack, emulator, endpoint, host })
     }
 
     async fn failed(&self) -> LocalError {
@@ -237,11 +252,13 @@ impl Base {
     }
 
     async fn stop(self) {
-        stop_all(&self.host, self.emulator).await;
+        stop_all(&self.state, &self.host, self.emulator).await;
     }
 }
 
-async fn stop_all(host: &Host, emulator: Option<Emulator>) {
+/// Agents first, while there is still somebody whom they can tell how their tasks ended
+async fn stop_all(state: &StateDir, host: &Host, emulator: Option<Emulator>) {
+    agents::stop_recorded(state).await;
     host.stop().await;
     if let Some(emulator) = emulator {
         emulator.stop().await;
@@ -287,11 +304,11 @@ async fn raise(base: &Base, options: StackOptions, api: TcpListener, progress: &
     step.done(&format!("{} artefacts, {} functions", template.artefacts(&binaries).len(), functions.len()));
 
     let step = progress.step("stack");
-    let plan = deploy::Plan {
-        stack: options.name.clone(),
-        parameters: options.parameters,
-        proxy_url: base.host.proxy_url(),
-    };
+    let mut parameters = options.parameters;
+    let address = api.local_addr().map(|address| format!("http://{address}")).unwrap_or_default();
+    let slack = base.slack.parameters(&address).map(|(name, value)| (name.to_owned(), value));
+    parameters.extend(slack.into_iter().filter(|(name, _)| template.has_parameter(name)));
+    let plan = deploy::Plan { stack: options.name.clone(), parameters, proxy_url: base.host.proxy_url() };
     let deployment = deploy::deploy(&base.endpoint, &plan, &template, &binaries).await?;
     let tokens = Tokens::load(&base.state)?;
     let deployed = base.endpoint.functions(&format!("{}-", options.name)).await?;
@@ -299,7 +316,8 @@ async fn raise(base: &Base, options: StackOptions, api: TcpListener, progress: &
     let unchanged = if deployment.changed { "" } else { " · unchanged" };
     step.done(&format!("{} · {} resources{unchanged}", options.name, deployment.resources));
 
-    let gateway = Gateway::start(api, base.host.clone(), template.routes(&options.name), options.extra)?;
+    let extra = options.extra.merge(base.slack.router());
+    let gateway = Gateway::start(api, base.host.clone(), template.routes(&options.name), extra)?;
     let ticker = tokio::spawn(tick(base.host.clone(), format!("{}-reconcile", options.name)));
     Ok(Raised { binaries, tokens, deployment, gateway, ticker })
 }

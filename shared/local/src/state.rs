@@ -6,6 +6,10 @@
 //! | `emulator.json` | the emulator that was started: process, port, mark (0600) |
 //! | `host.json` | the address of the function host, kept so that an adopted stack finds it again (0600) |
 //! | `tokens.json` | the tokens of the people (0600) |
+//! | `slack.json` | the signing secret and the address of the Slack that this machine plays (0600) |
+//! | `agents.json` | the agents that were started: process, port (0600) |
+//! | `agents/` | the folder of each agent, with the releases on its target |
+//! | `evidence/` | the evidence packets of the last demo, and the key that verifies them |
 //! | `logs/` | the emulator's log and one per function |
 //!
 //! The Python environment lies beside them, in `target/local/venv`, shared by all stacks of the checkout.
@@ -74,6 +78,12 @@ impl StateDir {
         let mut file = private(&part)?;
         file.write_all(&text).at("writing", &part)?;
         std::fs::rename(&part, &path).at("writing", &path)
+    }
+
+    /// Writes a text that only its owner may read
+    pub fn write_text(&self, name: &str, text: &str) -> Result<()> {
+        let path = self.path(name);
+        private(&path)?.write_all(text.as_bytes()).at("writing", &path)
     }
 
     /// Removes a file, if it is there

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use weir_domain::actor::{Actor, ActorKind, Via};
+use weir_edge::authn::dev_token::{DevActor, DevToken};
 
 use crate::error::{Doing as _, Result};
 use crate::state::StateDir;
@@ -58,8 +59,11 @@ impl Tokens {
 
     /// What the API functions are given as `WEIR_DEV_TOKENS`
     pub fn environment(&self) -> String {
-        let digest = |person: &Person| hex::encode(Sha256::digest(person.token.as_bytes()));
-        let entry = |person: &Person| json!({ "sha256": digest(person), "actor": person.actor });
+        let entry = |person: &Person| {
+            let Actor { id, kind, on_behalf_of, groups, roles, via: _ } = person.actor.clone();
+            let sha256 = hex::encode(Sha256::digest(person.token.as_bytes()));
+            DevToken { sha256, actor: DevActor { id, kind, on_behalf_of, groups, roles }, tenant: None }
+        };
         json!(self.0.iter().map(entry).collect::<Vec<_>>()).to_string()
     }
 }
@@ -72,19 +76,21 @@ fn with_token(actor: Actor) -> Result<Person> {
 }
 
 /// The cast of the example: who asks, who approves, who operates, who looks on
+///
+/// Alice and Bob have here what `infra/example/integrations.yaml` gives them in Slack.
 fn cast() -> Vec<Actor> {
     [
-        ("alice", "developers", "developer"),
-        ("bob", "release-managers", "release_manager"),
-        ("carol", "operators", "admin"),
-        ("vera", "viewers", "viewer"),
+        ("alice", ["developers", "release-managers"].as_slice(), "operator"),
+        ("bob", &["release-managers"], "release_manager"),
+        ("carol", &["operators"], "admin"),
+        ("vera", &["viewers"], "viewer"),
     ]
     .into_iter()
-    .map(|(id, group, role)| Actor {
+    .map(|(id, groups, role)| Actor {
         id: id.to_owned(),
         kind: ActorKind::User,
         on_behalf_of: None,
-        groups: vec![group.to_owned()],
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         roles: vec![role.to_owned()],
         via: Via::DevToken,
     })

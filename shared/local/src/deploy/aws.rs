@@ -148,7 +148,7 @@ impl Endpoint {
 }
 
 /// Emulators read service and region from here, and check no signature
-fn authorization(service: &str) -> String {
+pub(crate) fn authorization(service: &str) -> String {
     let (key, _) = CREDENTIALS;
     format!(
         "AWS4-HMAC-SHA256 Credential={key}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=0"

@@ -87,10 +87,16 @@ impl Template {
         self.resources("AWS::S3::Bucket").filter(locked).map(|(name, _)| name)
     }
 
-    /// The routes of the HTTP API: SAM `HttpApi` events and native API Gateway routes
+    /// Whether it asks for the parameter `name`
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.root.get("Parameters").and_then(|parameters| parameters.get(name)).is_some()
+    }
+
+    /// The routes of the HTTP API: an API's OpenAPI document, SAM `HttpApi` events, native API Gateway routes
     pub fn routes(&self, stack: &str) -> Vec<HttpRoute> {
         let mut routes = self.event_routes(stack);
         routes.extend(self.native_routes(stack));
+        routes.extend(self.document_routes(stack));
         routes.sort_unstable();
         routes
     }
@@ -127,6 +133,25 @@ impl Template {
             })
         };
         self.resources("AWS::ApiGatewayV2::Route").filter_map(route).collect()
+    }
+
+    fn document_routes(&self, stack: &str) -> Vec<HttpRoute> {
+        let functions: BTreeMap<_, _> = self.resources(FUNCTION).collect();
+        let mut routes = Vec::new();
+        for (_, api) in self.resources("AWS::ApiGatewayV2::Api") {
+            let paths = api.pointer("/Properties/Body/paths").and_then(Value::as_object);
+            for (path, operations) in paths.into_iter().flatten() {
+                for (method, operation) in operations.as_object().into_iter().flatten() {
+                    let uri = operation.pointer("/x-amazon-apigateway-integration/uri");
+                    let function = uri.and_then(|uri| mentioned(uri, &functions));
+                    routes.extend(function.and_then(|function| {
+                        let function = function_name(function, stack)?;
+                        Some(HttpRoute { method: method.to_ascii_uppercase(), path: path.clone(), function })
+                    }));
+                }
+            }
+        }
+        routes
     }
 
     /// A copy with code and definitions in S3 and the additions to the environment
@@ -186,10 +211,11 @@ fn function_name(function: &Value, stack: &str) -> Option<String> {
     }
 }
 
-/// The binary that a `CodeUri` means: the one that is a part of the path, with or without an ending
+/// The binary that a `CodeUri` means: its name, or what follows `weir-` in it, is a part of the path
 fn artefact(uri: &str, binaries: &Binaries) -> Option<String> {
     let parts = uri.split('/').map(|part| part.trim_end_matches(".zip"));
-    parts.rev().find(|part| binaries.names().any(|name| name == *part)).map(str::to_owned)
+    let named = |part: &str, name: &str| name == part || name.strip_prefix("weir-") == Some(part);
+    parts.rev().find_map(|part| binaries.names().find(|name| named(part, name))).map(str::to_owned)
 }
 
 /// The first of `candidates` that `value` refers to, in any of the forms of a reference
