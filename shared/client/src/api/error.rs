@@ -58,6 +58,15 @@ impl ApiError {
         }
     }
 
+    /// The stable code of a refusal, such as `W0412`
+    pub fn code(&self) -> Option<&str> {
+        match self {
+            Self::Problem { code, .. } => Some(code),
+            Self::Status { .. } | Self::BadServer(_) | Self::Setup(_) | Self::Unreachable(_) => None,
+            Self::TooLarge(_) | Self::Encode(_) | Self::Decode(_) => None,
+        }
+    }
+
     /// Whether the same call may succeed a little later
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unreachable(_)) || matches!(self.status(), Some(429 | 502 | 503 | 504))

@@ -56,7 +56,7 @@ const REFUSALS: [&str; 4] = ["W0403", "W0412", "W0414", "W0434"];
 pub enum Failure {
     /// The server refused, or was not reached
     #[error(transparent)]
-    Api(#[from] ApiError),
+    Api(Box<ApiError>),
     /// No server was named
     #[error("no server is named: give `--server URL`, set WEIR_SERVER, or write a profile")]
     NoServer,
@@ -88,12 +88,19 @@ impl Failure {
     /// How the command ends
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Api(ApiError::Problem { code, .. }) if REFUSALS.contains(&code.as_str()) => Exit::Refused,
-            Self::Api(ApiError::BadServer(_)) | Self::NoServer | Self::Usage(_) => Exit::Usage,
+            Self::Api(error) if error.code().is_some_and(|code| REFUSALS.contains(&code)) => Exit::Refused,
+            Self::Api(error) if matches!(**error, ApiError::BadServer(_)) => Exit::Usage,
+            Self::NoServer | Self::Usage(_) => Exit::Usage,
             // Whoever read our output has seen enough of it.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
             Self::Api(_) | Self::File { .. } | Self::Wrong(_) | Self::Output(_) => Exit::Failed,
         }
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Self::Api(Box::new(error))
     }
 }
 
@@ -102,7 +109,7 @@ mod tests {
     use super::*;
 
     fn problem(code: &str) -> Failure {
-        Failure::Api(ApiError::Problem {
+        Failure::from(ApiError::Problem {
             status: 403,
             code: code.to_owned(),
             title: String::new(),
@@ -118,8 +125,8 @@ mod tests {
             (problem("W0412"), 4),
             (problem("W0409"), 1),
             (Failure::NoServer, 2),
-            (Failure::Api(ApiError::BadServer(String::new())), 2),
-            (Failure::Api(ApiError::Unreachable(String::new())), 1),
+            (ApiError::BadServer(String::new()).into(), 2),
+            (ApiError::Unreachable(String::new()).into(), 1),
             (Failure::Usage(String::new()), 2),
             (Failure::Output(io::ErrorKind::BrokenPipe.into()), 0),
             (Failure::Output(io::ErrorKind::StorageFull.into()), 1),

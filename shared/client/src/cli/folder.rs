@@ -2,7 +2,7 @@
 
 use super::exit::Failure;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     fs, io,
     path::{Path, PathBuf},
 };
@@ -45,10 +45,10 @@ pub fn read(folder: &Path) -> Result<(Bundle, Vec<Diagnostic>), Failure> {
         let mut found = Vec::new();
         walk(folder, &fixed, 0, &mut found, &mut looked)?;
         for path in found.into_iter().filter(|path| matches(pattern, path)) {
-            if !files.contains_key(&path) {
-                let file = folder.join(&path);
+            if let Entry::Vacant(slot) = files.entry(path) {
+                let file = folder.join(slot.key());
                 let bytes = read_file(&file)?;
-                files.insert(path, text(&file, bytes)?);
+                slot.insert(text(&file, bytes)?);
             }
         }
     }

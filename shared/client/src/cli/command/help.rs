@@ -45,6 +45,7 @@ fn kinds() -> String {
     for (name, schema) in schemas.iter().filter(|(name, _)| name.parse::<Kind>().is_ok()) {
         let about = schema.get("description").and_then(serde_json::Value::as_str).unwrap_or_default();
         let about = about.lines().next().unwrap_or_default();
+        let about = about.split_once(" (requirement").map_or(about, |(about, _)| about);
         text.push_str(format!("  {name:<16} {about}").trim_end());
         text.push('\n');
     }

@@ -13,43 +13,47 @@ use std::fmt::Write as _;
 pub fn failure(failure: &Failure, style: Style) -> String {
     let mut text = String::new();
     match failure {
-        Failure::Api(ApiError::Problem { status, code, title, detail, request_id, errors }) => {
-            head(&mut text, style, Some(code), detail.as_deref().unwrap_or(title));
-            if detail.is_some() {
-                line(&mut text, style, "rule", title);
-            }
-            for wrong in errors {
-                let place = if wrong.pointer.is_empty() { "the whole body" } else { &wrong.pointer };
-                line(&mut text, style, "at", &format!("{place}: {}", wrong.message));
-            }
-            let request = request_id.as_ref().map(|id| format!(" · request {id}")).unwrap_or_default();
-            line(&mut text, style, "answer", &format!("HTTP {status}{request}"));
-            if let Some(hint) = hint(code) {
-                line(&mut text, style, "help", hint);
-            }
-        }
-        Failure::Api(error @ ApiError::Unreachable(_)) => {
-            head(&mut text, style, None, &error.to_string());
-            line(&mut text, style, "help", "is it up, and is `--server` (or WEIR_SERVER) its address?");
-        }
+        Failure::Api(error) => api(&mut text, error, style),
         Failure::NoServer => {
             head(&mut text, style, None, &failure.to_string());
-            line(
-                &mut text,
-                style,
-                "help",
-                "`weir-local demo` prints the address and the tokens of a server on this machine",
-            );
+            let help = "`weir-local demo` prints the address and the tokens of a server on this machine";
+            line(&mut text, style, "help", help);
         }
-        Failure::Api(_)
-        | Failure::Usage(_)
-        | Failure::File { .. }
-        | Failure::Wrong(_)
-        | Failure::Output(_) => {
+        Failure::Usage(_) | Failure::File { .. } | Failure::Wrong(_) | Failure::Output(_) => {
             head(&mut text, style, None, &failure.to_string());
         }
     }
     text
+}
+
+fn api(text: &mut String, error: &ApiError, style: Style) {
+    match error {
+        ApiError::Problem { status, code, title, detail, request_id, errors } => {
+            head(text, style, Some(code), detail.as_deref().unwrap_or(title));
+            if detail.is_some() {
+                line(text, style, "rule", title);
+            }
+            for wrong in errors {
+                let place = if wrong.pointer.is_empty() { "the whole body" } else { &wrong.pointer };
+                line(text, style, "at", &format!("{place}: {}", wrong.message));
+            }
+            let request = request_id.as_ref().map(|id| format!(" · request {id}")).unwrap_or_default();
+            line(text, style, "answer", &format!("HTTP {status}{request}"));
+            if let Some(hint) = hint(code) {
+                line(text, style, "help", hint);
+            }
+        }
+        ApiError::Unreachable(_) => {
+            head(text, style, None, &error.to_string());
+            line(text, style, "help", "is it up, and is `--server` (or WEIR_SERVER) its address?");
+        }
+        ApiError::BadServer(_)
+        | ApiError::Setup(_)
+        | ApiError::Status { .. }
+        | ApiError::TooLarge(_)
+        | ApiError::Encode(_)
+        | ApiError::Decode(_) => head(text, style, None, &error.to_string()),
+    }
 }
 
 fn head(text: &mut String, style: Style, code: Option<&str>, what: &str) {
@@ -80,7 +84,7 @@ mod tests {
     use weir_edge::wire::problem::FieldError;
 
     fn problem(code: &str, detail: Option<&str>, errors: Vec<FieldError>) -> Failure {
-        Failure::Api(ApiError::Problem {
+        Failure::from(ApiError::Problem {
             status: 403,
             code: code.to_owned(),
             title: "The requester may not decide".to_owned(),
@@ -103,9 +107,9 @@ mod tests {
             ),
             problem("W0406", None, vec![wrong("/release_id"), wrong("")]),
             problem("W0401", Some("evil \u{1b}[2J\nnews"), Vec::new()),
-            Failure::Api(ApiError::Unreachable("connection refused".to_owned())),
-            Failure::Api(ApiError::Status { status: 502 }),
-            Failure::Api(ApiError::BadServer("nowhere".to_owned())),
+            Failure::from(ApiError::Unreachable("connection refused".to_owned())),
+            Failure::from(ApiError::Status { status: 502 }),
+            Failure::from(ApiError::BadServer("nowhere".to_owned())),
             Failure::NoServer,
             Failure::Usage("there is no profile `x`".to_owned()),
         ];
