@@ -49,6 +49,7 @@ weir_edge::endpoints![
     operation::OperationTimeline,
     plan::PlanGet,
     promotion::PromotionCreate,
+    promotion::PromotionGet,
     promotion::PromotionList,
     release::ReleaseCreate,
     release::ReleaseGet,
