@@ -1,4 +1,5 @@
 //! What holds for every endpoint of the list, whatever it does
+#![cfg(test)]
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};

@@ -22,8 +22,8 @@ use weir_domain::{
     scope::Scope,
     time::Time,
 };
-use weir_edge::{Cx, Entry, config::Config, cx::Parts};
-use weir_ledger::{LocalSigner, memory::MemoryObjects};
+use weir_edge::{Cx, Entry, config::Config, cx::Parts, wire::artifact::SignedRequest};
+use weir_ledger::{LocalSigner, Presigned, memory::MemoryObjects};
 use weir_orchestration::Clock as _;
 use weir_store::{Entity, Record, ResourceRow, Table as _, Write, memory::MemoryTable};
 
@@ -98,6 +98,21 @@ impl TestApi {
     pub async fn put<E: Entity>(&self, scope: &Scope, entity: &E) {
         let record = Record::new(scope, entity).expect("a record");
         self.table.transact(&[Write::Upsert(record)]).await.expect("a fake never refuses an upsert");
+    }
+
+    /// Does what the holder of a signed upload does
+    ///
+    /// # Panics
+    /// Where the bucket refuses the bytes.
+    #[track_caller]
+    pub fn upload(&self, request: &SignedRequest, bytes: &[u8]) {
+        let headers =
+            request.headers.iter().map(|header| (header.name.clone(), header.value.clone())).collect();
+        let signed = Presigned { method: "PUT", url: request.url.expose().to_owned(), headers };
+        assert!(
+            request.method == "PUT" && self.objects.upload(&signed, bytes.to_vec().into()),
+            "{request:?}"
+        );
     }
 
     /// A request that reads
