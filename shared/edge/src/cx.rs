@@ -3,7 +3,7 @@
 use crate::{
     Problem,
     aws::Aws,
-    config::{Config, LOCAL},
+    config::Config,
 };
 use std::sync::{Arc, OnceLock};
 use weir_domain::{audit::AuditEvent, definition::address::Address, scope::Scope};
@@ -86,9 +86,9 @@ impl Cx {
     /// The workspace's part of the bucket
     pub fn ledger(&self) -> &Arc<Ledger> {
         self.ledger.get_or_init(|| {
-            // Emulators do not all keep locks; everywhere else a bucket without them is an error.
-            let locking = if self.config.stage == LOCAL { Locking::Unavailable } else { Locking::Required };
-            let objects = S3Objects::new(self.aws().s3(), self.config.bucket.clone(), locking);
+            // A bucket that keeps no locks is an error on every stage: `weir-local` turns them on where an emulator
+            // has ignored the template.
+            let objects = S3Objects::new(self.aws().s3(), self.config.bucket.clone(), Locking::Required);
             Arc::new(Ledger::new(Arc::new(objects), self.config.workspace.clone()))
         })
     }
