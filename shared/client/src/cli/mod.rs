@@ -11,6 +11,7 @@ pub mod host;
 pub mod profile;
 pub mod render;
 pub mod session;
+mod settle;
 pub mod style;
 mod upload;
 pub mod watch;

@@ -4,6 +4,7 @@ use super::{
     exit::{Exit, Failure},
     render,
     session::Session,
+    settle,
     style::{Style, clock_time, plain},
 };
 use crate::api::Client;
@@ -51,11 +52,14 @@ pub async fn watch(
     events: Events,
 ) -> Result<OperationView, Failure> {
     session.goes_on = Some(format!("weir operation watch {id}"));
-    let operation = watch_one(session, client, id, until, events).await?;
-    if let Some(rollback) = operation.rolled_back_by.filter(|_| operation.status.is_terminal()) {
+    let (mut operation, rollback) = watch_one(session, client, id, until, events).await?;
+    if let Some(rollback) = rollback {
         let style = session.prose_style();
-        session.note(&format!("{} {} is rolled back by {rollback}", style.bad("↩"), plain(&operation.title)));
+        let what = plain(&operation.title).into_owned();
+        session.note(&format!("{} {what} is rolled back by {rollback}", style.bad("↩")));
+        session.goes_on = Some(format!("weir operation watch {rollback}"));
         watch_one(session, client, rollback, Until::Ended, events).await?;
+        operation = client.operation_show(id).await?;
     }
     session.goes_on = None;
     Ok(operation)
@@ -86,7 +90,7 @@ async fn watch_one(
     id: OperationId,
     until: Until,
     events: Events,
-) -> Result<OperationView, Failure> {
+) -> Result<(OperationView, Option<OperationId>), Failure> {
     let mut picture = Picture::new(session, events);
     let mut pause = PAUSES.0;
     let mut failed = 0;
@@ -98,8 +102,9 @@ async fn watch_one(
                 failed = 0;
                 picture.show(session, &operation, &timeline)?;
                 if is_over(&operation, until) {
-                    picture.finish(session, &operation)?;
-                    return Ok(operation);
+                    let ended = ended(session, client, operation, &mut picture).await?;
+                    picture.finish(session, &ended.0)?;
+                    return Ok(ended);
                 }
                 let moved = before.as_ref() != Some(&operation);
                 pause = if moved { PAUSES.0 } else { (pause * 3 / 2).min(PAUSES.1) };
@@ -116,6 +121,29 @@ async fn watch_one(
             Err(error) => return Err(error),
         }
         (session.host.pause)(pause).await;
+    }
+}
+
+/// What is over, with what followed from its end and the rollback that was started for it
+async fn ended(
+    session: &mut Session,
+    client: &Client,
+    operation: OperationView,
+    picture: &mut Picture,
+) -> Result<(OperationView, Option<OperationId>), Failure> {
+    if !operation.status.is_terminal() {
+        return Ok((operation, None));
+    }
+    let id = operation.operation_id;
+    match settle::settled(session, client, operation.clone()).await {
+        Ok((_, rollback)) => {
+            let (operation, timeline) = look(client, id, picture).await?;
+            picture.show(session, &operation, &timeline)?;
+            Ok((operation, rollback))
+        }
+        // How it ended is known; what followed can be looked at later.
+        Err(error) if error.is_transient() => Ok((operation, None)),
+        Err(error) => Err(error.into()),
     }
 }
 

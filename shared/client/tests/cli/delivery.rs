@@ -67,6 +67,7 @@ async fn a_failed_promotion_is_watched_until_it_is_taken_back() {
     let failed = weir(&server, "alice", &["promote", &release, "staging"]).await;
     assert_eq!(failed.code, 1, "{failed:?}");
     assert!(failed.err.contains("is rolled back by op_"), "{failed:?}");
+    assert_eq!(failed.err.matches("deploy.stg-1: succeeded").count(), 2, "the rollback, too: {failed:?}");
     assert!(failed.out.contains("failed after 0.0 s: verify.stg-1 did not"), "{failed:?}");
     assert!(failed.err.contains("weir operation timeline op_"), "{failed:?}");
 }

@@ -16,4 +16,5 @@ mod proof;
 mod rig;
 mod server;
 mod state;
+mod things;
 mod views;

@@ -2,6 +2,7 @@
 
 use crate::{
     state::{Running, State, Step, evidence, time},
+    things,
     views::{actor, decide, gates, view},
 };
 use axum::{
@@ -54,10 +55,12 @@ impl Server {
             .route("/v1/operations/{id}", get(operation))
             .route("/v1/operations/{id}/timeline", get(timeline))
             .route("/v1/operations/{id}/cancel", post(cancel))
+            .route("/v1/plans/{id}", get(any_plan))
             .route("/v1/gates", get(gates))
             .route("/v1/gates/{id}/decisions", post(decide))
             .route("/v1/evidence/{id}", get(packet))
             .route("/v1/audit", get(audit))
+            .merge(things::routes())
             .layer(from_fn_with_state(server.clone(), door))
             .route("/bucket/{digest}", put(blob))
             .with_state(server.clone());
@@ -162,7 +165,9 @@ async fn apply(Shared(server): Shared<Server>, headers: HeaderMap, Json(body): J
             by: who(&headers),
             steps,
             cancelled: false,
-            rolled_back_by: None,
+            undone_by: None,
+            undoes: None,
+            late: 0,
             applies: Some(definition),
         });
         Ok(Json(view(state, id)))
@@ -248,15 +253,17 @@ async fn promote(Shared(server): Shared<Server>, headers: HeaderMap, Json(body):
             by: who(&headers),
             steps,
             cancelled: false,
-            rolled_back_by: None,
+            undone_by: None,
+            undoes: None,
+            late: 0,
             applies: None,
         };
-        let mut promotion = running("promote", steps);
+        let back = running("rollback", vec![step("deploy.stg-1", None, false)]);
+        let id = state.start(running("promote", steps));
         if is_bad {
-            promotion.rolled_back_by =
-                Some(state.start(running("rollback", vec![step("deploy.stg-1", None, false)])));
+            let back = state.start(Running { undoes: Some(id), ..back });
+            state.operations.get_mut(&id).unwrap().undone_by = Some(back);
         }
-        let id = state.start(promotion);
         let (promotion, intent, plan): (weir_domain::id::PromotionId, weir_domain::id::IntentId, PlanId) =
             (state.new_id(), state.new_id(), state.new_id());
         Ok(Json(
@@ -282,6 +289,7 @@ async fn operation(Shared(server): Shared<Server>, Path(id): Path<OperationId>) 
         let decided: BTreeMap<GateId, &'static str> = gates.collect();
         let running =
             state.operations.get_mut(&id).ok_or_else(|| problem(404, "W0404", "no such operation"))?;
+        running.late += u32::from(running.is_over());
         running.step(|gate| decided.get(&gate).copied());
         if running.status() == "succeeded"
             && let Some(definition) = running.applies.take()
@@ -295,7 +303,12 @@ async fn operation(Shared(server): Shared<Server>, Path(id): Path<OperationId>) 
 
 async fn timeline(Shared(server): Shared<Server>, Path(id): Path<OperationId>) -> Json<Value> {
     Json(server.with(|state| {
-        let begun = state.operations[&id].steps.iter().zip(1..).filter(|(step, _)| step.status != "pending");
+        let running = &state.operations[&id];
+        let undone = running.undone_by.filter(|_| running.late > 1).map(|by| {
+            json!({ "id": weir_domain::id::EventId::derived(2, &by.to_string()), "ts": time(), "operation_id": id,
+                "kind": "rollback_started", "level": "warn", "message": "rolled back" })
+        });
+        let begun = running.steps.iter().zip(1..).filter(|(step, _)| step.status != "pending");
         let events: Vec<Value> = begun
             .map(|(step, number)| {
                 let seed = format!("{id}{}{}", step.id, step.status);
@@ -303,9 +316,15 @@ async fn timeline(Shared(server): Shared<Server>, Path(id): Path<OperationId>) -
                     "kind": "node_status_changed", "level": "info", "node_id": step.id, "ordinal": number,
                     "message": format!("{}: {}", step.id, step.status) })
             })
+            .chain(undone)
             .collect();
         json!({ "operation_id": id, "events": events })
     }))
+}
+
+/// Plans are not this server's matter: whoever asks may not read them
+async fn any_plan() -> Response {
+    problem(403, "W0403", "plans are for others")
 }
 
 async fn cancel(Shared(server): Shared<Server>, Path(id): Path<OperationId>) -> Answer {

@@ -30,7 +30,11 @@ pub struct Running {
     pub by: String,
     pub steps: Vec<Step>,
     pub cancelled: bool,
-    pub rolled_back_by: Option<OperationId>,
+    /// The one that takes it back, which begins when it has failed
+    pub undone_by: Option<OperationId>,
+    pub undoes: Option<OperationId>,
+    /// Looks since it ended: what follows takes two
+    pub late: u32,
     /// What becomes true when it succeeds
     pub applies: Option<Definition>,
 }

@@ -36,6 +36,9 @@ fn node(step: &Step, number: usize, before: Option<&Step>) -> Value {
         "depends_on": before.map(|before| before.id).into_iter().collect::<Vec<_>>(), "error": error,
         "waits_for": wait(step) });
     if let Some((_, target)) = step.id.split_once('.').filter(|(verb, _)| *verb != "change") {
+        if node["type"] == "job" && step.id.starts_with("deploy") && step.status != "pending" {
+            node["runs"] = json!(format!("agent:target.staging.{target}"));
+        }
         node["target"] = json!(format!("target.staging.{target}"));
         node["batch"] = json!(1);
     }
@@ -49,13 +52,15 @@ pub fn view(state: &State, id: OperationId) -> Value {
     let nodes: Vec<Value> =
         running.steps.iter().zip(1..).zip(before).map(|((step, n), before)| node(step, n, before)).collect();
     let waits: Vec<Value> = running.steps.iter().filter_map(wait).collect();
-    let evidence = (running.status() == "succeeded").then(|| EvidenceId::new(1, id.body().random()));
+    let has_deployed = running.kind != "definition.apply" && running.is_over();
+    let evidence = (has_deployed && running.late > 1).then(|| EvidenceId::new(1, id.body().random()));
     let over = running.is_over();
     let failed = running.steps.iter().find(|step| step.status == "failed");
     let failure = failed.map(|step| json!({ "code": "no", "message": format!("{} did not", step.id) }));
     json!({ "operation_id": id, "type": running.kind, "title": running.title, "status": running.status(),
         "current_phase": "", "plan_id": PlanId::new(1, 1), "intent_id": IntentId::new(1, 1),
-        "rolled_back_by": running.rolled_back_by.filter(|_| over), "actor": actor(&running.by),
+        "rollback_of": running.undoes,
+        "rolled_back_by": running.undone_by.filter(|by| state.operations[by].status() == "succeeded"), "actor": actor(&running.by),
         "workspace_id": "harbor", "user_id": running.by, "initiator_name": running.by,
         "run_identity_hash": Digest::of_bytes(b""), "run_status": "running", "outcome": "pending",
         "freshness": "fresh_active", "cancel_requested": running.cancelled, "created_at": time(),
