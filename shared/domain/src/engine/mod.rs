@@ -11,6 +11,8 @@ mod node;
 mod node_update;
 mod operation;
 mod operation_update;
+#[cfg(test)]
+mod tests;
 
 pub use drive::{Drive, Hold, after_failure, claim_allowed, drive};
 pub use node::{NodeRun, Past, Terms};
