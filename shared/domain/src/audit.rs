@@ -54,7 +54,17 @@ impl AuditEvent {
             }
         };
         let (subject_type, subject_id) = (subject.0.to_owned(), subject.1);
-        Self { id, ts, actor, action: action.to_owned(), subject_type, subject_id, metadata, request_id, seq: None }
+        Self {
+            id,
+            ts,
+            actor,
+            action: action.to_owned(),
+            subject_type,
+            subject_id,
+            metadata,
+            request_id,
+            seq: None,
+        }
     }
 
     /// The day that it belongs to, `YYYY-MM-DD`, UTC

@@ -1,6 +1,6 @@
 //! Every diagnostic of definitions: a stable code, what it means, and what to do about it
 //!
-//! `W01xx` files and their syntax · `W02xx` fields, references and graphs · `W03xx` secrets · `W04xx` limits ·
+//! `W01xx` files and their syntax · `W02xx` fields, references and graphs · `W03xx` secrets · `W06xx` limits ·
 //! `W05xx` plans. A code that has been given out is never given another meaning.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -109,15 +109,15 @@ codes! {
          change the secret if this file was ever committed.";
     SecretMisplaced = "W0302", "a secret is named where none is read",
         "`${NAME}` is filled in only in fields that hold secrets; elsewhere the text itself would be used.";
-    TooMany = "W0401", "there is too much of something",
-        "The message says the limit. Limits are checked here so that they are never met in the middle of a run.";
-    TooLarge = "W0402", "a file or value is too large",
-        "A file may have 16 MiB, a definition 64 MiB, a resource 256 KiB.";
-    TooDeep = "W0403", "values are nested too deeply",
-        "No field of any kind needs more than 32 levels.";
     GroupTooLarge = "W0501", "a change cannot be applied in one piece",
         "Resources that change together and refer to each other become true together, in one transaction of at most 80 \
          resources. Apply the change in two steps.";
+    TooMany = "W0601", "there is too much of something",
+        "The message says the limit. Limits are checked here so that they are never met in the middle of a run.";
+    TooLarge = "W0602", "a file or value is too large",
+        "A file may have 16 MiB, a definition 64 MiB, a resource 256 KiB.";
+    TooDeep = "W0603", "values are nested too deeply",
+        "No field of any kind needs more than 32 levels.";
 }
 
 impl Code {
