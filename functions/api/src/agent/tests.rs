@@ -1,6 +1,7 @@
+use crate::fixture::Shop;
 use serde_json::{Value, json};
 use weir_domain::time::Millis;
-use weir_edge::wire::agent::{AgentRegistered, AgentStatus, AgentToken};
+use weir_edge::wire::agent::{AgentRegistered, AgentStatus, AgentToken, HeartbeatAck};
 use weir_testkit::{TestApi, api::Reply};
 
 const TARGET: &str = "target.staging.stg-1";
@@ -160,4 +161,25 @@ async fn an_agent_speaks_for_itself_and_is_told_to_stop_what_is_not_its_own() {
         api.get("/v1/releases").bearer(agent.credential.expose()).send().await.short(),
         "403 forbidden"
     );
+}
+
+#[tokio::test]
+async fn a_heartbeat_renews_the_leases_of_its_own_attempts_until_they_are_to_stop() {
+    let shop = Shop::open().await;
+    let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let task = shop.claim("stg-1").await.remove(0);
+    let beat = async |who: &str, attempt: u32| -> HeartbeatAck {
+        let attempts = json!([{ "task": task.task, "attempt": attempt }]);
+        let body = json!({ "status": "online", "tasks": attempts, "targets": [] });
+        let path = format!("/v1/agents/{}/heartbeat", shop.agent(who));
+        shop.api.post(&path).bearer(shop.credential(who)).json(&body).send().await.read(200)
+    };
+    shop.api.clock.advance(Millis::from_secs(5));
+    let ack = beat("stg-1", task.attempt).await;
+    assert_eq!((ack.cancel.len(), ack.leases[0].lease_remaining_ms), (0, task.lease_remaining_ms));
+    assert_eq!(beat("stg-1", task.attempt + 1).await.cancel.len(), 1, "no such attempt");
+    assert_eq!(beat("stg-2", task.attempt).await.cancel.len(), 1, "another agent's");
+    let cancel = shop.api.post(&format!("/v1/operations/{operation}/cancel")).by("alice").json(&json!({}));
+    cancel.send().await;
+    assert_eq!(beat("stg-1", task.attempt).await.cancel.len(), 1, "asked to stop");
 }

@@ -1,3 +1,4 @@
+use crate::fixture::Shop;
 use serde_json::json;
 use weir_domain::canonical::Digest;
 use weir_edge::wire::artifact::{ArtifactDownload, UploadTicket};
@@ -72,4 +73,25 @@ async fn a_repeat_gets_a_new_address_and_the_audit_one_event() {
     let audit = api.get("/v1/audit").by("viewer").send().await.expect(200);
     assert_eq!(audit["items"].as_array().unwrap().len(), 1);
     assert_eq!(audit["items"][0]["action"], "artifact.create");
+}
+
+#[tokio::test]
+async fn an_agent_fetches_only_what_a_running_task_of_its_own_deploys() {
+    let shop = Shop::open().await;
+    let digest = shop.api.cx.ledger().artifact_put(&b"1.0.0"[..]).await.unwrap();
+    let other = shop.api.cx.ledger().artifact_put(&b"other"[..]).await.unwrap();
+    shop.promote(shop.release, "environment.staging").await;
+    let task = shop.claim("stg-1").await.remove(0);
+    let get = async |who: &str, digest: &Digest, query: &str| {
+        let path = format!("/v1/artifacts/{digest}{query}");
+        shop.api.get(&path).bearer(shop.credential(who)).send().await.short()
+    };
+    let named = format!("?task={}", task.task);
+    assert_eq!(get("stg-1", &digest, &named).await, "200");
+    assert_eq!(get("stg-1", &digest, "").await, "400 invalid-query", "on whose account?");
+    assert_eq!(get("stg-1", &other, &named).await, "404 not-found", "the task deploys something else");
+    assert_eq!(get("stg-2", &digest, &named).await, "404 not-found", "the task is another agent's");
+    let report = crate::fixture::succeeded(&task);
+    shop.report("stg-1", &task, &report).await.expect(200);
+    assert_eq!(get("stg-1", &digest, &named).await, "404 not-found", "the task has ended");
 }
