@@ -41,7 +41,13 @@ pub(super) async fn apply(teller: &Teller<'_>) -> Result<Option<OperationView>> 
     let started = client.definition_apply_create(&DefinitionApplyCreate { plan_id }, &key()).await;
     let id = started.map_err(|error| told("the definition's apply", &error))?.operation_id;
     let mut picture = Picture::silent();
-    let ended = watch(teller, client, id, &mut picture, |operation| operation.status.is_terminal()).await?;
+    let over = |it: &OperationView| it.status.is_terminal() || it.status == OperationStatus::WaitingGate;
+    let ended = watch(teller, client, id, &mut picture, over).await?;
+    check(ended.status.is_terminal(), || {
+        let waits = ended.waits.iter().map(|wait| format!("{} · {}", wait.what, wait.who));
+        let waits = waits.collect::<Vec<_>>().join("; ");
+        format!("this stack has another definition, and to go back to the example needs {waits} ({id})")
+    })?;
     check(ended.status == OperationStatus::Succeeded, || {
         let why = ended.failure_summary.as_ref().map_or("", |failure| failure.message.as_str());
         format!("the definition's apply is {}: {why}", ended.status.as_str())
