@@ -17,7 +17,6 @@ use weir_domain::definition::address::Address;
 use weir_edge::wire::agent::{AgentStatus, AgentTokenCreate, AgentView};
 
 use crate::error::{Doing as _, LocalError, Result};
-use crate::stack::Stack;
 use crate::state::StateDir;
 use crate::story::wait::until;
 use crate::{net, process};
@@ -49,6 +48,17 @@ struct Registered {
     agent: String,
 }
 
+/// Where agents run
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// The folder of their stack
+    pub state: StateDir,
+    /// The binary
+    pub program: PathBuf,
+    /// Where the API is
+    pub server: String,
+}
+
 /// The agents of one stack
 #[derive(Debug)]
 pub struct Agents {
@@ -60,13 +70,10 @@ pub struct Agents {
 
 impl Agents {
     /// Starts an agent for each of `targets`, or adopts the one that runs; `client` is who may register them
-    pub async fn start(stack: &Stack, client: &Client, targets: &[Address]) -> Result<Self> {
-        let mut agents = Self {
-            state: stack.state().clone(),
-            program: stack.binaries().path("weir-agent")?.to_owned(),
-            server: stack.api_url(),
-            records: stack.state().read(RECORDS).unwrap_or_default(),
-        };
+    pub async fn start(place: Place, client: &Client, targets: &[Address]) -> Result<Self> {
+        let Place { state, program, server } = place;
+        let records = state.read(RECORDS).unwrap_or_default();
+        let mut agents = Self { state, program, server, records };
         let known = listed(client).await?;
         for target in targets {
             agents.ensure(client, target, &known).await?;

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use weir_client::clock;
 
+use crate::chaos::ChaosOptions;
 use crate::error::{Doing as _, LocalError, Result};
 use crate::progress::Progress;
 use crate::stack::{Stack, StackOptions};
 use crate::state::StateDir;
-use crate::{emulator, inspect, story};
+use crate::{chaos, emulator, inspect, story};
 
 /// The whole stack on one machine: no cloud account, no Docker
 #[derive(Debug, Parser)]
@@ -33,6 +35,15 @@ enum Command {
         /// Keep the stack up afterwards
         #[arg(long)]
         stay: bool,
+    },
+    /// Kill functions, agents and weir-local itself while promotions run, and look whether anything is lost
+    Chaos {
+        /// Decides what is killed, and when [default: a random one, which is printed]
+        #[arg(long)]
+        seed: Option<u64>,
+        /// How many releases, each with one to three kills
+        #[arg(long, default_value_t = 50)]
+        rounds: u32,
     },
     /// Stop the stack, and an emulator that outlived it
     Down,
@@ -92,6 +103,7 @@ pub async fn run(cli: Cli, progress: &Progress) -> Result<u8> {
     match cli.command {
         Command::Up(start) => keep(with(options, start), progress, false, true).await,
         Command::Demo { start, stay } => keep(with(options, start), progress, true, stay).await,
+        Command::Chaos { seed, rounds } => kill(options, seed, rounds, progress).await,
         Command::Down => inspect::down(&state()?, progress).await.map(|()| 0),
         Command::Status { json } => inspect::status(&state()?, json).map(|up| u8::from(!up)),
         Command::Logs { function, follow } => {
@@ -101,6 +113,25 @@ pub async fn run(cli: Cli, progress: &Progress) -> Result<u8> {
                 shown = inspect::logs(&state, function.as_deref(), follow) => shown.map(|()| 0),
                 () = stop.received() => Ok(0),
             }
+        }
+    }
+}
+
+/// Rounds of kills in a stack of their own; the exit code says whether anything was lost
+async fn kill(options: StackOptions, seed: Option<u64>, rounds: u32, progress: &Progress) -> Result<u8> {
+    let mut stop = StopSignals::listen()?;
+    let options = ChaosOptions {
+        dir: options.dir.join("chaos"),
+        root: options.root,
+        program: std::env::current_exe().doing(|| "finding weir-local".to_owned())?,
+        seed: seed.unwrap_or_else(|| u64::from(clock::random_bits() as u32)),
+        rounds,
+    };
+    tokio::select! {
+        report = chaos::run(&options, progress) => report.map(|report| u8::from(!report.violations.is_empty())),
+        () = stop.received() => {
+            chaos::stop(&StateDir::open(&options.dir)?).await;
+            Ok(130)
         }
     }
 }

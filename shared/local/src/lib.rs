@@ -8,6 +8,7 @@
 
 pub mod agents;
 pub mod artefacts;
+pub mod chaos;
 pub mod cli;
 pub mod deploy;
 pub mod emulator;

@@ -37,6 +37,39 @@ fn arguments(pid: u32) -> Option<String> {
     ps.ok().map(|output| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// The children of process `pid`, each with the program that it runs
+pub fn children(pid: u32) -> Vec<(u32, String)> {
+    let listed = Command::new("ps").args(["-A", "-o", "pid=,ppid=,command="]).stderr(Stdio::null()).output();
+    match listed {
+        Ok(listed) if listed.status.success() && !listed.stdout.is_empty() => {
+            let text = String::from_utf8_lossy(&listed.stdout).into_owned();
+            text.lines().filter_map(|line| child(line, pid)).collect()
+        }
+        Ok(_) | Err(_) => children_in_proc(pid),
+    }
+}
+
+/// One line of `ps`, if it is a child of `parent`
+fn child(line: &str, parent: u32) -> Option<(u32, String)> {
+    let mut words = line.split_whitespace();
+    let (pid, of) = (words.next()?.parse().ok()?, words.next()?.parse::<u32>().ok()?);
+    (of == parent).then_some((pid, words.next()?.to_owned()))
+}
+
+/// The same where there is no `ps`
+fn children_in_proc(parent: u32) -> Vec<(u32, String)> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let of = |entry: std::fs::DirEntry| {
+        let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+        // The name in parentheses may hold anything; state and parent come after it.
+        let own: u32 = stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()?;
+        let program = arguments(pid)?.split(' ').next()?.to_owned();
+        (own == parent).then_some((pid, program))
+    };
+    entries.filter_map(of).collect()
+}
+
 /// Ends the process and its group, kindly at first, if it still shows `mark`; true if it is gone
 pub async fn end(pid: u32, mark: &str, patience: Duration) -> bool {
     for signal in [Signal::TERM, Signal::KILL] {
@@ -93,6 +126,18 @@ mod tests {
     use std::os::unix::process::CommandExt as _;
 
     use super::*;
+
+    #[test]
+    fn children_are_found_with_their_programs() {
+        let mut child = Command::new("sh").args(["-c", "read _"]).stdin(Stdio::piped()).spawn().unwrap();
+        let is_it = |(pid, program): &(u32, String)| *pid == child.id() && program.ends_with("sh");
+        assert!(children(std::process::id()).iter().any(is_it));
+        if cfg!(target_os = "linux") {
+            assert!(children_in_proc(std::process::id()).iter().any(is_it));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
 
     #[tokio::test]
     async fn only_a_process_with_the_mark_is_ended() {

@@ -5,21 +5,20 @@
 //! same stack it uses what is there.
 
 mod archive;
-mod definition;
-mod deliver;
-mod promote;
+pub(crate) mod definition;
+pub(crate) mod deliver;
+pub(crate) mod promote;
 mod proof;
 mod report;
-mod teller;
+pub(crate) mod teller;
 pub mod wait;
 mod watch;
 
 use std::time::{Duration, Instant};
 
 use weir_client::cli::render;
-use weir_edge::wire::operation::OperationView;
 
-use crate::agents::Agents;
+use crate::agents::{Agents, Place};
 use crate::error::Result;
 use crate::progress::Progress;
 use crate::stack::Stack;
@@ -46,26 +45,26 @@ impl Clock {
 
 /// Plays the story on `stack`; its agents run until the stack is stopped
 pub async fn run(stack: &Stack, progress: &Progress) -> Result<StoryReport> {
-    let teller = Teller::new(stack, progress)?;
+    let teller = Teller::new(stack.root(), &stack.api_url(), stack.tokens(), progress)?;
     let mut clock = Clock { began: Instant::now(), took: Vec::new() };
     let definition = definition::apply(&teller).await?;
     clock.note("definition");
     let targets = TARGETS.iter().map(|target| address(target)).collect::<Result<Vec<_>>>()?;
     let step = progress.step("agents");
-    let agents = Agents::start(stack, &teller.alice, &targets).await?;
+    let agents = Agents::start(place(stack)?, &teller.alice, &targets).await?;
     step.done(&format!("{} online", agents.names().collect::<Vec<_>>().join(" ")));
     clock.note("agents");
 
-    let good = deliver::release(&teller, "1.0.0", "web/v1").await?;
+    let good = deliver::release(&teller, "1.0.0", &teller.example("web/v1")).await?;
     heading(&teller, "1.0.0", &good);
     let staging = promote::straight(&teller, &good, "environment.staging").await?;
     promote::serve(&agents, &["stg-1", "stg-2"], "1.0.0").await?;
     clock.note("staging");
-    let (production, refusal) = promote::approved(&teller, &good).await?;
+    let (production, refusal) = promote::approved(&teller, stack, &good).await?;
     promote::serve(&agents, &["prd-1", "prd-2"], "1.0.0").await?;
     clock.note("production");
 
-    let bad = deliver::release(&teller, "1.1.0", "web/v2").await?;
+    let bad = deliver::release(&teller, "1.1.0", &teller.example("web/v2")).await?;
     heading(&teller, "1.1.0", &bad);
     let (failed, rollback, failed_promotion) = promote::taken_back(&teller, &bad).await?;
     let all = ["stg-1", "stg-2", "prd-1", "prd-2"];
@@ -88,11 +87,17 @@ pub async fn run(stack: &Stack, progress: &Progress) -> Result<StoryReport> {
         audit_events: 0,
         took: Vec::new(),
     };
-    prove(&teller, &mut report).await?;
+    prove(&teller, stack, &mut report).await?;
     clock.note("evidence");
     report.took = clock.took;
-    close(&teller, &report);
+    close(&teller, stack, &report);
     Ok(report)
+}
+
+/// Where the agents of `stack` run
+fn place(stack: &Stack) -> Result<Place> {
+    let program = stack.binaries().path("weir-agent")?.to_owned();
+    Ok(Place { state: stack.state().clone(), program, server: stack.api_url() })
 }
 
 fn heading(teller: &Teller<'_>, version: &str, release: &weir_domain::delivery::Release) {
@@ -102,7 +107,7 @@ fn heading(teller: &Teller<'_>, version: &str, release: &weir_domain::delivery::
     teller.progress.say(&format!("  web {version}  {digest}…  → release {}", release.id));
 }
 
-async fn prove(teller: &Teller<'_>, report: &mut StoryReport) -> Result<()> {
+async fn prove(teller: &Teller<'_>, stack: &Stack, report: &mut StoryReport) -> Result<()> {
     // What was written when an operation ended is known only when it is asked for again.
     let mut fresh = Vec::new();
     for operation in report.operations() {
@@ -110,21 +115,21 @@ async fn prove(teller: &Teller<'_>, report: &mut StoryReport) -> Result<()> {
         let read = client.operation_show(operation.operation_id).await;
         fresh.push(read.map_err(|error| teller::told("an operation", &error))?);
     }
-    report.evidence = proof::evidence(teller, fresh.iter()).await?;
+    report.evidence = proof::evidence(teller, stack, fresh.iter()).await?;
     let tenant = proof::audit(&teller.alice).await?.len();
     report.audit_events = tenant + proof::audit(&teller.workspace).await?.len();
     Ok(())
 }
 
 /// What there is to show for it, and how to go on
-fn close(teller: &Teller<'_>, report: &StoryReport) {
+fn close(teller: &Teller<'_>, stack: &Stack, report: &StoryReport) {
     let (progress, style) = (teller.progress, teller.style());
     for (what, operation) in [("production", &report.production), ("1.1.0 to staging", &report.failed)] {
         progress.say("");
         progress.say(&format!("  {what}  {}", style.dim(operation.operation_id)));
-        progress.say(watch::indented(&dag(operation)).trim_end());
+        progress.say(watch::indented(&render::dag(operation)).trim_end());
     }
-    let folder = teller.stack.state().path(proof::FOLDER);
+    let folder = stack.state().path(proof::FOLDER);
     let shown = report.evidence.last().map(ToString::to_string).unwrap_or_default();
     progress.say("");
     progress.say(&format!(
@@ -137,11 +142,7 @@ fn close(teller: &Teller<'_>, report: &StoryReport) {
         folder.display()
     ));
     progress.say(&format!("  Audit      {} events   weir audit tail", report.audit_events));
-    summary(teller.stack, progress);
-}
-
-fn dag(operation: &OperationView) -> String {
-    render::dag(operation)
+    summary(stack, progress);
 }
 
 /// Where everything is

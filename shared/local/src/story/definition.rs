@@ -13,7 +13,7 @@ use super::watch::{Picture, watch};
 use crate::error::{LocalError, Result};
 
 /// Applies the example; none where the stack has it already
-pub(super) async fn apply(teller: &Teller<'_>) -> Result<Option<OperationView>> {
+pub(crate) async fn apply(teller: &Teller<'_>) -> Result<Option<OperationView>> {
     let wrong = |what: String| LocalError::Story(format!("the example definition: {what}"));
     let read = folder::read(&teller.example("")).map_err(|failure| wrong(failure.to_string()))?;
     let (bundle, _) = read;

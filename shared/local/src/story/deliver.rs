@@ -1,6 +1,7 @@
 //! What is delivered: archives of the example, registered as versions, put together as releases
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use weir_client::api::IdempotencyKey;
 use weir_domain::delivery::{Release, Version};
@@ -17,8 +18,8 @@ const COMPONENT: &str = "component.web";
 const SERVICE: &str = "service.shop";
 
 /// The release `version`, made of the sources in `folder`; what is there already is used again
-pub(super) async fn release(teller: &Teller<'_>, version: &str, folder: &str) -> Result<Release> {
-    let archive = archive::pack(&teller.example(folder))?;
+pub(crate) async fn release(teller: &Teller<'_>, version: &str, folder: &Path) -> Result<Release> {
+    let archive = archive::pack(folder)?;
     let registered = registered(teller, version, archive).await?;
     if let Some(known) = known_release(teller, version, &registered).await? {
         return Ok(known);
@@ -66,7 +67,7 @@ async fn known_release(teller: &Teller<'_>, version: &str, made_of: &Version) ->
 }
 
 /// Asks that `release` be brought into `environment`; the operation that does it
-pub(super) async fn promote(
+pub(crate) async fn promote(
     teller: &Teller<'_>,
     release: &Release,
     environment: &str,

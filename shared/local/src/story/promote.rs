@@ -20,6 +20,7 @@ use super::watch::{Picture, watch};
 use crate::agents::Agents;
 use crate::error::{LocalError, Result};
 use crate::net;
+use crate::stack::Stack;
 
 /// Bob, as Slack knows him: `infra/example/integrations.yaml`
 const BOB_IN_SLACK: &str = "U0BOB";
@@ -41,7 +42,11 @@ pub(super) async fn straight(
 }
 
 /// Brings `release` into production: alice asked, so alice may not approve; bob may, and does so in Slack
-pub(super) async fn approved(teller: &Teller<'_>, release: &Release) -> Result<(OperationView, Refusal)> {
+pub(super) async fn approved(
+    teller: &Teller<'_>,
+    stack: &Stack,
+    release: &Release,
+) -> Result<(OperationView, Refusal)> {
     let id = promote(teller, release, "environment.production").await?;
     let mut picture = Picture::titled(teller, "promote to environment.production", id);
     let gate_of = |it: &OperationView| it.waits.iter().find_map(|wait| wait.gate_id);
@@ -53,7 +58,7 @@ pub(super) async fn approved(teller: &Teller<'_>, release: &Release) -> Result<(
         format!("{} is {} while its gate is open", waiting.operation_id, waiting.status.as_str())
     })?;
     let refusal = refused(teller, gate).await?;
-    let shown = click(teller, gate).await?;
+    let shown = click(stack, gate).await?;
     let style = teller.style();
     teller.progress.say(&format!("     {} bob approves by Slack   {}", style.good("✔"), style.dim(&shown)));
     let ended = watch(teller, &teller.alice, id, &mut picture, |it| it.status.is_terminal()).await?;
@@ -83,11 +88,11 @@ async fn refused(teller: &Teller<'_>, gate: GateId) -> Result<Refusal> {
 }
 
 /// Bob clicks the button of the notice that came to the channel; what the message says then
-async fn click(teller: &Teller<'_>, gate: GateId) -> Result<String> {
-    let (slack, gate) = (teller.stack.slack(), gate.to_string());
+async fn click(stack: &Stack, gate: GateId) -> Result<String> {
+    let (slack, gate) = (stack.slack(), gate.to_string());
     let find = || async { Ok(slack.button("approve", &gate)) };
     let value = until(&format!("the notice of {gate} in Slack"), SOON, find).await?;
-    let shown = slack.click(&teller.stack.api_url(), BOB_IN_SLACK, "approve", &value).await?;
+    let shown = slack.click(&stack.api_url(), BOB_IN_SLACK, "approve", &value).await?;
     check(shown.contains("approved by bob"), || format!("bob's click in Slack was answered `{shown}`"))?;
     Ok(shown)
 }
@@ -131,7 +136,7 @@ fn succeeded(operation: &OperationView) -> Result<()> {
 }
 
 /// Asks the servers of `targets` who they are, over HTTP; each has to answer as `version` and be well
-pub(super) async fn serve(
+pub(crate) async fn serve(
     agents: &Agents,
     targets: &[&str],
     version: &str,

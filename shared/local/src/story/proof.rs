@@ -16,6 +16,7 @@ use super::wait::check;
 use crate::deploy::aws::authorization;
 use crate::error::{Doing as _, LocalError, Result};
 use crate::net;
+use crate::stack::Stack;
 
 /// Where packets are kept, in the stack's folder
 pub(super) const FOLDER: &str = "evidence";
@@ -24,11 +25,11 @@ pub(super) const FOLDER: &str = "evidence";
 const CALL: Duration = Duration::from_secs(30);
 
 /// The signing key's public half, asked of KMS itself: a packet's own word for it would prove nothing
-async fn public_key(teller: &Teller<'_>) -> Result<String> {
+async fn public_key(stack: &Stack) -> Result<String> {
     let fail = |reason: String| LocalError::Call { call: "GetPublicKey".to_owned(), reason };
-    let key = teller.stack.outputs().get("SigningKey").cloned().unwrap_or_default();
+    let key = stack.outputs().get("SigningKey").cloned().unwrap_or_default();
     let request = net::client(CALL)?
-        .post(teller.stack.endpoint().url())
+        .post(stack.endpoint().url())
         .header("authorization", authorization("kms"))
         .header("content-type", "application/x-amz-json-1.1")
         .header("x-amz-target", "TrentService.GetPublicKey")
@@ -46,10 +47,11 @@ async fn public_key(teller: &Teller<'_>) -> Result<String> {
 /// Verifies every packet of `operations` and keeps it as a file beside the key
 pub(super) async fn evidence<'a>(
     teller: &Teller<'_>,
+    stack: &Stack,
     operations: impl Iterator<Item = &'a OperationView>,
 ) -> Result<Vec<EvidenceId>> {
-    let key = public_key(teller).await?;
-    let folder = teller.stack.state().path(FOLDER);
+    let key = public_key(stack).await?;
+    let folder = stack.state().path(FOLDER);
     std::fs::create_dir_all(&folder).at("making", &folder)?;
     let key_file = folder.join("signing-key.pem");
     std::fs::write(&key_file, &key).at("writing", &key_file)?;

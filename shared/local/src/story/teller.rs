@@ -1,6 +1,6 @@
-//! Whoever tells the story: the stack, the people, and where it is shown
+//! Whoever tells the story: the people, and where it is shown
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use weir_client::api::{ApiError, Client};
@@ -15,6 +15,7 @@ use crate::error::{LocalError, Result};
 use crate::net;
 use crate::progress::Progress;
 use crate::stack::Stack;
+use crate::tokens::Tokens;
 
 /// The tenant of the example
 const TENANT: &str = "acme";
@@ -22,9 +23,11 @@ const TENANT: &str = "acme";
 /// How long an upload may take
 const UPLOAD: Duration = Duration::from_secs(60);
 
-/// The stack, the people, and where the story is shown
-pub(super) struct Teller<'a> {
-    pub stack: &'a Stack,
+/// The people, and where the story is shown
+pub(crate) struct Teller<'a> {
+    /// The checkout
+    pub root: PathBuf,
+    /// Where what happens is shown
     pub progress: &'a Progress,
     /// Alice, about the tenant
     pub alice: Client,
@@ -33,15 +36,16 @@ pub(super) struct Teller<'a> {
 }
 
 impl<'a> Teller<'a> {
-    pub fn new(stack: &'a Stack, progress: &'a Progress) -> Result<Self> {
-        let workspace = person(stack, "alice")?;
+    /// For the API at `api_url`, whose people have `tokens`
+    pub fn new(root: &Path, api_url: &str, tokens: &Tokens, progress: &'a Progress) -> Result<Self> {
+        let workspace = client(api_url, tokens, "alice")?;
         let alice = workspace.clone().with_tenant(TENANT);
-        Ok(Self { stack, progress, alice, workspace })
+        Ok(Self { root: root.to_owned(), progress, alice, workspace })
     }
 
     /// A file or folder of the example
     pub fn example(&self, path: &str) -> PathBuf {
-        self.stack.root().join("infra/example").join(path)
+        self.root.join("infra/example").join(path)
     }
 
     /// How text looks where it is shown
@@ -65,8 +69,12 @@ impl<'a> Teller<'a> {
 
 /// The person called `name`, as a client of the API
 pub fn person(stack: &Stack, name: &str) -> Result<Client> {
-    let token = stack.tokens().token(name).unwrap_or_default();
-    let client = Client::new(&stack.api_url()).map_err(|error| told(&format!("{name}'s client"), &error))?;
+    client(&stack.api_url(), stack.tokens(), name)
+}
+
+fn client(api_url: &str, tokens: &Tokens, name: &str) -> Result<Client> {
+    let token = tokens.token(name).unwrap_or_default();
+    let client = Client::new(api_url).map_err(|error| told(&format!("{name}'s client"), &error))?;
     Ok(client.with_bearer(Secret::new(token)))
 }
 
