@@ -45,7 +45,10 @@ impl StreamRecord {
     /// The change that the record tells of
     pub fn change(self) -> Result<Change, StoreError> {
         let Delivered { keys, old_image, new_image, .. } = self.dynamodb;
-        let image = |attributes: Option<Attributes>| attributes.map(|it| dynamo::image(item(it))).transpose();
+        // An image that is not there is left out on AWS, and empty on LocalStack.
+        let image = |attributes: Option<Attributes>| {
+            attributes.filter(|it| !it.is_empty()).map(|it| dynamo::image(item(it))).transpose()
+        };
         Ok(Change { key: dynamo::key(&item(keys))?, old: image(old_image)?, new: image(new_image)? })
     }
 }
@@ -105,6 +108,14 @@ mod tests {
             expires_at: Some(Millis(1_700_000_000_000)),
         });
         assert_eq!(delivered(event), [Change { key, old: Some(old), new: None }]);
+    }
+
+    #[test]
+    fn an_empty_image_is_none() {
+        let key = json!({"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}});
+        let event = json!({"Records": [{"dynamodb": {"Keys": key, "NewImage": {}, "OldImage": {}}}]});
+        let key = Key::entity(&"harbor".parse().unwrap(), "release", 1);
+        assert_eq!(delivered(event), [Change { key, old: None, new: None }]);
     }
 
     #[test]
