@@ -1,7 +1,7 @@
 //! Calls about operations, their plans and intents
 
 use crate::api::{ApiError, Client, IdempotencyKey};
-use weir_domain::id::{DeploymentId, IntentId, OperationId, PlanId};
+use weir_domain::id::{DeploymentId, OperationId, PlanId};
 use weir_edge::wire::{
     deployment::DeploymentView,
     intent::{IntentCreate, IntentView},
@@ -18,11 +18,6 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<IntentView, ApiError> {
         self.post("/v1/intents", body, key).await
-    }
-
-    /// One intent
-    pub async fn intent_show(&self, id: IntentId) -> Result<IntentView, ApiError> {
-        self.get(&format!("/v1/intents/{id}"), &[]).await
     }
 
     /// A plan and its graph
