@@ -1,6 +1,7 @@
 //! The command line of `weir-local`
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -158,13 +159,21 @@ async fn keep(options: StackOptions, progress: &Progress, tell: bool, stay: bool
         return Ok(130);
     };
     let ended = tokio::select! {
-        ended = play(&stack, progress, tell, stay) => ended,
+        ended = play(&stack, progress, tell, stay) => match ended {
+            Err(error) => Err(cause(&stack, error).await),
+            ended => ended,
+        },
         error = stack.failed() => Err(error),
         () = stop.received() => Ok(if stay { 0 } else { 130 }),
     };
     progress.say("  stopping");
     stack.stop().await;
     ended
+}
+
+/// What really went wrong: where the emulator has just died, a call that failed is only how that showed
+async fn cause(stack: &Stack, error: LocalError) -> LocalError {
+    tokio::time::timeout(Duration::from_secs(1), stack.failed()).await.unwrap_or(error)
 }
 
 async fn play(
