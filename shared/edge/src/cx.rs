@@ -1,10 +1,6 @@
 //! What a function works with: made when it is first used, so that each pays only for what it needs
 
-use crate::{
-    Problem,
-    aws::Aws,
-    config::Config,
-};
+use crate::{Problem, aws::Aws, config::Config};
 use std::sync::{Arc, OnceLock};
 use weir_domain::{audit::AuditEvent, definition::address::Address, scope::Scope};
 use weir_ledger::{KmsSigner, Ledger, Locking, Objects, Signer, s3::S3Objects};
