@@ -159,10 +159,8 @@ fn only_success_or_a_failure_that_is_passed_by_satisfies() {
 fn a_failure_is_tried_again_until_its_attempts_are_used_up() {
     let fail = |attempt, retryable, cancel| {
         let node = NodeRun { status: NodeStatus::Running, attempt, cancel, ..node(OnFailure::Fail) };
-        match after_failure(&node, error(), retryable, "r".into(), Millis(0), 0, None) {
-            NodeUpdate::Retry { not_before, .. } => Some(not_before),
-            _ => None,
-        }
+        let next = after_failure(&node, error(), retryable, "r".into(), Millis(0), 0, None);
+        if let NodeUpdate::Retry { not_before, .. } = next { Some(not_before) } else { None }
     };
     assert_eq!(fail(1, true, false), Some(Millis(2_000)));
     assert_eq!(fail(2, true, false), Some(Millis(4_000)));
