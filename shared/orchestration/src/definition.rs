@@ -4,6 +4,8 @@
 //! before the swap's success is told to anyone and again by whoever repeats the group, so they may lag behind
 //! for a moment and never run ahead of what the ledger says for long.
 
+mod project;
+
 use crate::{
     Engine, EngineError,
     delivery::Origin,
@@ -19,7 +21,7 @@ use weir_domain::{
         apply::{Applied, ApplyError, apply_group},
         bundle::Bundle,
         document::{Definition, read},
-        plan::{Change, DefinitionPlan, Operation as ChangeOperation},
+        plan::DefinitionPlan,
         state::State,
     },
     engine::Operation,
@@ -32,7 +34,7 @@ use weir_domain::{
     scope::Scope,
 };
 use weir_ledger::ledger::{StateObject, StateWrite};
-use weir_store::{Entity as _, Key, ResourceRow, WRITES_MAX, Write};
+use weir_store::{Entity as _, Key, Write};
 
 /// Why a change of the definition is not planned or applied
 #[derive(Debug, thiserror::Error)]
@@ -296,7 +298,7 @@ pub(crate) async fn apply(
         Applied::Already => current.map_or(0, |state| state.state_revision),
         Applied::Next(next) => swap(engine, read_state.as_ref(), &next).await?,
     };
-    project(engine, operation, &definition, &changes, group, revision).await?;
+    project::project(engine, operation, &definition, &changes, group, revision).await?;
     Ok(revision)
 }
 
@@ -313,58 +315,6 @@ async fn swap(
             let planned = next.state_revision.saturating_sub(1);
             let found = state(engine).await?.map_or(0, |(state, _)| state.state_revision);
             Err(DefinitionError::Stale { planned, found })
-        }
-    }
-}
-
-/// Brings the table's rows of one group to what the ledger says
-async fn project(
-    engine: &Engine,
-    operation: &Operation,
-    definition: &Definition,
-    changes: &DefinitionPlan,
-    group: usize,
-    revision: u64,
-) -> Result<(), DefinitionError> {
-    let members = changes.groups.get(group).map(Vec::as_slice).unwrap_or_default();
-    let mut writes = Vec::new();
-    for change in changes.changes.iter().filter(|change| members.contains(&change.resource)) {
-        writes.extend(projection(engine, operation, definition, change, revision).await?);
-    }
-    for chunk in writes.chunks(WRITES_MAX) {
-        engine.table.transact(chunk).await.map_err(EngineError::from)?;
-    }
-    Ok(())
-}
-
-async fn projection(
-    engine: &Engine,
-    operation: &Operation,
-    definition: &Definition,
-    change: &Change,
-    revision: u64,
-) -> Result<Option<Write>, DefinitionError> {
-    let outer = operation.info.scope.outer();
-    let scope = match &change.tenant {
-        Some(tenant) => Scope::tenant(outer.workspace.clone(), tenant.clone()),
-        None => outer,
-    };
-    let key = Key::resource(&scope, &change.resource.kind().to_string(), &change.resource.to_string());
-    match (change.operation, definition.resources.get(&change.resource)) {
-        (ChangeOperation::Create | ChangeOperation::Update, Some(resource)) => {
-            let row = ResourceRow {
-                address: change.resource.clone(),
-                spec: resource.spec.clone(),
-                digest: resource.digest.clone(),
-                revision,
-                operation_id: operation.info.operation_id,
-                applied_at: engine.clock.now().into(),
-            };
-            Ok(Some(Write::Upsert(record(&scope, &row)?)))
-        }
-        (ChangeOperation::Delete, _) | (ChangeOperation::Create | ChangeOperation::Update, None) => {
-            let found = engine.table.get(&key).await.map_err(EngineError::from)?;
-            Ok(found.map(|found| Write::Delete { key, expected: found.version }))
         }
     }
 }
