@@ -192,7 +192,7 @@ async fn execution(
     nodes: &[NodeRun],
 ) -> Result<Execution, EngineError> {
     let info = &operation.info;
-    let graph = engine.graph(&info.graph_hash).await?;
+    let graph = engine.graph_of(operation).await?;
     let mut targets = BTreeMap::new();
     for node in nodes {
         let Executor::Agent(target) = &node.terms.runs else { continue };

@@ -38,7 +38,7 @@ impl Engine {
     pub async fn run_job(&self, job: &Job, holder: &str) -> Result<JobEnd, EngineError> {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
         let operation = self.operation(&job.scope, job.operation).await?;
-        let graph = self.graph(&operation.info.graph_hash).await?;
+        let graph = self.graph_of(&operation).await?;
         let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
         let contract =
             graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;

@@ -90,7 +90,7 @@ async fn deploys(cx: &Cx, call: &Call<ArtifactGet>, agent: AgentId) -> Result<bo
     let Some(operation) = cx.table().operation_get(&call.scope, task.operation).await? else {
         return Ok(false);
     };
-    let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+    let graph = cx.engine().graph_of(&operation).await?;
     let contract = graph.node(task.ordinal).and_then(|node| node.job_contract.as_ref());
     let wanted = contract.and_then(|contract| contract.inputs.get("digest")).and_then(Value::as_str);
     Ok(wanted == Some(call.path.digest.as_str()))

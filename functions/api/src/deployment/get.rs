@@ -61,7 +61,7 @@ impl Endpoint for DeploymentGet {
         else {
             return Err(missing());
         };
-        let graph = cx.engine().graph(&info.graph_hash).await?;
+        let graph = cx.engine().graph_of(&operation).await?;
         let nodes = cx.engine().all_nodes(&operation).await?;
         let undone = undone(cx, &operation).await?;
         let tasks = tasks(cx, &operation, &graph, &nodes, undone).await?;

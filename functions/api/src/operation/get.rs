@@ -34,7 +34,7 @@ impl Endpoint for OperationGet {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
         let operation = find(cx, &call.scope, call.path.operation).await?;
-        let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+        let graph = cx.engine().graph_of(&operation).await?;
         let nodes = cx.engine().all_nodes(&operation).await?;
         let facts = Facts::gather(cx, &operation, &graph, &nodes, call.now).await?;
         let mut shown = view::view(&operation, &nodes, call.now);

@@ -42,7 +42,7 @@ impl Endpoint for OperationTimeline {
         let stored =
             Query::Partition { pk: Key::operation_partition(&call.scope, id), prefix: "event#".to_owned() };
         let (mut events, _) = cx.table().list::<TimelineEvent>(&stored, None, EVENTS_MAX).await?;
-        let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+        let graph = cx.engine().graph_of(&operation).await?;
         for node in cx.engine().all_nodes(&operation).await? {
             if let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join)
             {

@@ -117,7 +117,7 @@ async fn start(
 ) -> Result<Option<Task>, Problem> {
     let engine = cx.engine();
     let Some(operation) = cx.table().operation_get(&key.scope, key.operation).await? else { return Ok(None) };
-    let graph = engine.graph(&operation.info.graph_hash).await?;
+    let graph = engine.graph_of(&operation).await?;
     let Some(plan_node) = graph.node(key.ordinal).filter(|node| may(agent, node)) else { return Ok(None) };
     let Some(queued) = cx.table().node_get(key).await? else { return Ok(None) };
     let node = match engine.start(key, queued.attempt, &agent.id.to_string()).await? {

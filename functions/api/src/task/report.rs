@@ -132,7 +132,7 @@ async fn installed(cx: &Cx, call: &Call<TaskReport>, key: &NodeKey) -> Result<()
     }
     let inconsistent = || Problem::internal(format!("task `{}` has no deployment", call.path.task));
     let operation = cx.table().operation_get(&key.scope, key.operation).await?.ok_or_else(inconsistent)?;
-    let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+    let graph = cx.engine().graph_of(&operation).await?;
     let deploys = graph.node(key.ordinal).and_then(Deploys::of).ok_or_else(inconsistent)?;
     if report.current_digest.as_ref() != Some(&deploys.digest) {
         let detail = format!("`{}` has to be on the target for the task to have succeeded", deploys.digest);

@@ -42,7 +42,7 @@ impl Engine {
         work: &mut Work,
     ) -> Result<(), EngineError> {
         let operation = self.operation(&key.scope, key.operation).await?;
-        let graph = self.graph(&operation.info.graph_hash).await?;
+        let graph = self.graph_of(&operation).await?;
         let missing = || EngineError::Inconsistent(format!("the plan has no node {}", key.ordinal));
         let plan_node = graph.node(key.ordinal).ok_or_else(missing)?;
         let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };

@@ -91,6 +91,13 @@ impl Engine {
         Ok(graph)
     }
 
+    /// The graph that `operation` runs now: its plan's, as far as the image given knows
+    ///
+    /// Read it from an image that is not older than what is decided on, or a node may be missing from it.
+    pub async fn graph_of(&self, operation: &Operation) -> Result<Arc<Graph>, EngineError> {
+        self.graph(&operation.info.graph_hash).await
+    }
+
     /// The operation, which exists because something refers to it
     pub(crate) async fn operation(&self, scope: &Scope, id: OperationId) -> Result<Operation, EngineError> {
         self.table

@@ -90,7 +90,7 @@ impl Engine {
         }
         let rest = OperationUpdate::Rest { wake: Some(self.next_check_in(operation)) };
         self.update_operation(operation, &rest).await?;
-        let graph = self.graph(&info.graph_hash).await?;
+        let graph = self.graph_of(operation).await?;
         for segment in operation.open.clone() {
             self.close_segment_if_ended(&info.scope, info.operation_id, segment).await?;
             if !self.machines.segment_runs(&segment_input(operation, segment, &graph)).await? {
@@ -111,7 +111,7 @@ impl Engine {
     async fn revive(&self, operation: &Operation) -> Result<(), EngineError> {
         let revive = OperationUpdate::Revive { seen: operation.revivals };
         if let Applied::Done(after) = self.update_operation(operation, &revive).await? {
-            let graph = self.graph(&after.info.graph_hash).await?;
+            let graph = self.graph_of(&after).await?;
             self.start_segments(&after, &graph).await?;
         }
         Ok(())
