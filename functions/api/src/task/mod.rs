@@ -1,6 +1,8 @@
 //! Tasks: what agents claim, do and report
 
 mod claim;
+#[cfg(test)]
+mod claim_tests;
 mod report;
 #[cfg(test)]
 mod tests;
