@@ -2,7 +2,7 @@
 //!
 //! It registers once, says that it is there, claims tasks, does them one at a time and reports. The
 //! service that it starts outlives it: the next agent in the same folder adopts it. Killed at any
-//! moment it leaves a folder that the next start understands ([`site`]).
+//! moment it leaves a folder that the next start understands (`site.rs`).
 
 mod deploy;
 mod download;

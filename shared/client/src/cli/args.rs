@@ -12,7 +12,8 @@ use weir_edge::wire::secret::Secret;
 
 /// Plans, approves and watches changes, and proves afterwards what was done
 ///
-/// Data goes to stdout, progress to stderr. `weir help exit-codes` lists the exit codes.
+/// Data goes to stdout, progress to stderr. `weir help` explains a command, or one of these: `codes` (every code of an
+/// error), a code such as `W0412`, `exit-codes`, `kinds` (of resources).
 #[derive(Debug, Parser)]
 #[command(
     name = "weir",
@@ -103,7 +104,7 @@ pub enum Command {
     /// Resources as the definition has them
     #[command(subcommand)]
     Resource(resource::Resource),
-    /// Explain a command, a code such as W0207, `exit-codes` or `kinds`
+    /// Explain a command, a code such as W0207, `codes`, `exit-codes` or `kinds`
     Help(help::Help),
     /// Print completions for a shell
     Completions(help::Completions),

@@ -148,6 +148,17 @@ pub fn date_time(time: Time) -> String {
     time.to_string().chars().take(19).map(|c| if c == 'T' { ' ' } else { c }).collect()
 }
 
+/// So many of what `noun` names: `1 policy`, `4 targets`, `2 policies`
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = match (count, noun.strip_suffix('y'), noun.ends_with('s')) {
+        (1, _, _) => noun.to_owned(),
+        (_, Some(stem), _) => format!("{stem}ies"),
+        (_, None, true) => format!("{noun}es"),
+        (_, None, false) => format!("{noun}s"),
+    };
+    format!("{count} {plural}")
+}
+
 /// `text` without what a terminal would obey instead of showing: it may come from anybody
 pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(is_unsafe) {
@@ -185,6 +196,12 @@ mod tests {
         for (millis, said) in cases {
             assert_eq!(of(millis), said);
         }
+    }
+
+    #[test]
+    fn nouns_agree_with_their_number() {
+        let said = [(1, "target"), (4, "target"), (0, "policy"), (2, "alias")].map(|(n, of)| counted(n, of));
+        assert_eq!(said, ["1 target", "4 targets", "0 policies", "2 aliases"]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ mod declared;
 pub mod diagnostic;
 pub mod document;
 mod groups;
-mod nearest;
+pub mod nearest;
 pub mod plan;
 mod resolve;
 mod shape;

@@ -1,9 +1,8 @@
 //! RFC 9457 problems: the one place where an error becomes an HTTP status
 
 mod from;
-mod kind;
 
-pub use kind::Kind;
+pub use crate::wire::problem::Kind;
 
 use crate::wire::problem as wire;
 

@@ -1,5 +1,9 @@
 //! Every refusal of the API: a problem document (RFC 9457) with a stable code
 
+mod kind;
+
+pub use kind::Kind;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -85,12 +85,37 @@ fn line(event: &AuditEvent, style: Style) -> String {
         None => event.actor.id.clone(),
     };
     let request = event.request_id.map(|id| format!("  {id}")).unwrap_or_default();
+    // What a rule refused is audited under the same action, with the rule.
+    let refused = event.metadata.get("refused").and_then(serde_json::Value::as_str);
+    let refused = refused.map(|rule| style.bad(format!("  ✖ refused: {}", plain(rule)))).unwrap_or_default();
     format!(
-        "{}  {:<16}  {:<24}  {}{}\n",
+        "{}  {:<16}  {:<24}  {}{refused}{}\n",
         style.dim(date_time(event.ts)),
         plain(&actor),
         style.strong(plain(&event.action)),
         plain(&event.subject_id),
         style.dim(request),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use weir_domain::{actor::Actor, id::Id as _, time::Millis};
+
+    #[test]
+    fn what_a_rule_refused_is_marked() {
+        let shown = |metadata| {
+            let subject = ("gate", "gat_1".to_owned());
+            let (id, at) = (AuditId::new(1, 1), Millis(0).into());
+            let event =
+                AuditEvent::new(id, at, Actor::system("alice"), "gate.decide", subject, metadata, None);
+            line(&event, Style::PLAIN)
+        };
+        let done = shown(json!({ "action": "approved" }));
+        assert!(done.ends_with("gate.decide               gat_1\n"), "{done}");
+        let refused = shown(json!({ "action": "approved", "refused": "separation_of_duties" }));
+        assert!(refused.ends_with("gat_1  ✖ refused: separation_of_duties\n"), "{refused}");
+    }
 }

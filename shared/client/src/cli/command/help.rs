@@ -8,12 +8,14 @@ use crate::cli::{
 };
 use clap::{Args, CommandFactory as _, error::ErrorKind};
 use clap_complete::Shell;
-use weir_domain::definition::{address::Kind, codes::Code};
+use std::fmt::Write as _;
+use weir_domain::definition::{address::Kind, codes::Code, nearest::nearest};
+use weir_edge::wire::problem::Kind as Problem;
 
 /// What to explain
 #[derive(Debug, Args)]
 pub struct Help {
-    /// A command (`promote`, `gate list`), a code (`W0207`), `exit-codes` or `kinds`
+    /// A command (`promote`, `gate list`), a code (`W0207`), `codes`, `exit-codes` or `kinds`
     #[arg(value_name = "TOPIC")]
     pub topic: Vec<String>,
 }
@@ -32,7 +34,8 @@ pub fn run(session: &mut Session, command: &Help) -> Result<Exit, Failure> {
     let text = match words.as_slice() {
         ["exit-codes"] => EXIT_CODES.to_owned(),
         ["kinds"] => kinds(),
-        [word] if word.parse::<Code>().is_ok() => code(word),
+        ["codes"] => codes(),
+        [word] if is_code(word) => code(word)?,
         words => command_help(words)?,
     };
     session.data(&text)?;
@@ -53,9 +56,52 @@ fn kinds() -> String {
     text
 }
 
-fn code(word: &str) -> String {
-    let Ok(code) = word.parse::<Code>() else { return String::new() };
-    format!("{code}: {}\n\n{}\n", code.title(), code.help())
+/// Whether `word` has the form of a code, such as `W0207`
+fn is_code(word: &str) -> bool {
+    let digits = word.strip_prefix(['W', 'w']);
+    digits.is_some_and(|digits| digits.len() == 4 && digits.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// Every code with its title: those of definitions, then those of the API's answers
+fn all_codes() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let of_definitions = Code::all().map(|code| (code.as_str(), code.title()));
+    of_definitions.chain(Problem::ALL.iter().map(|problem| (problem.code(), problem.title())))
+}
+
+fn codes() -> String {
+    let mut text = "Codes of diagnostics and of answers\n\n".to_owned();
+    for (code, title) in all_codes() {
+        let _ = writeln!(text, "  {code}  {title}");
+    }
+    text.push_str("\n`weir help W0207` explains one.\n");
+    text
+}
+
+/// What a diagnostic or a problem is about, and what to do
+fn code(word: &str) -> Result<String, Failure> {
+    let word = word.to_ascii_uppercase();
+    if let Ok(code) = word.parse::<Code>() {
+        return Ok(format!("{code}: {}\n\n{}\n", code.title(), code.help()));
+    }
+    if let Some(problem) = Problem::ALL.iter().find(|problem| problem.code() == word) {
+        return Ok(page(*problem));
+    }
+    let near = nearest(&word, all_codes().map(|(code, _)| code));
+    let near = near.map(|code| format!("did you mean `{code}`? ")).unwrap_or_default();
+    Err(Failure::Usage(format!("there is no code `{word}`: {near}`weir help codes` lists all")))
+}
+
+/// A problem's page as text: its head on one line, the marks of its sections left out
+fn page(problem: Problem) -> String {
+    let (code, title, status) = (problem.code(), problem.title(), problem.status());
+    let mut text = format!("{code}: {title} (HTTP {status})\n");
+    let body = problem.page().split_once("\n## ").map_or("", |(_, body)| body);
+    for line in body.lines() {
+        let line = line.strip_prefix("## ").unwrap_or(line);
+        let _ = write!(text, "\n{line}");
+    }
+    text.push('\n');
+    text
 }
 
 /// The help of the command that `words` name, as `--help` shows it
@@ -64,7 +110,7 @@ fn command_help(words: &[&str]) -> Result<String, Failure> {
     match Cli::command().try_get_matches_from(line) {
         Err(answer) if answer.kind() == ErrorKind::DisplayHelp => Ok(answer.to_string()),
         Err(_) | Ok(_) => Err(Failure::Usage(format!(
-            "there is no help on `{}`: name a command, a code such as W0207, `exit-codes` or `kinds`",
+            "there is no help on `{}`: name a command, a code such as W0207, `codes`, `exit-codes` or `kinds`",
             plain(&words.join(" "))
         ))),
     }

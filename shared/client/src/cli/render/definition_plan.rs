@@ -1,6 +1,6 @@
 //! The plan of a definition: what would change, how it weighs, what it touches
 
-use crate::cli::style::{Style, plain};
+use crate::cli::style::{Style, counted, plain};
 use serde_json::Value;
 use std::{collections::BTreeSet, fmt::Write as _};
 use weir_domain::{
@@ -138,7 +138,7 @@ fn affected(text: &mut String, plan: &DefinitionPlan, style: Style) {
             None => kinds.push((kind, 1)),
         }
     }
-    let counts: Vec<String> = kinds.into_iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let counts: Vec<String> = kinds.into_iter().map(|(kind, count)| counted(count, &kind)).collect();
     let more = if plan.blast_radius.iter().any(|it| it.more) { " and more" } else { "" };
     line(text, style, "affects", &format!("{}{more}: {}", counts.join(", "), names(all.into_iter())));
 }

@@ -8,6 +8,7 @@ use crate::{
     },
 };
 use std::fmt::Write as _;
+use weir_edge::wire::problem::Kind;
 
 /// An error as it is shown: what, which rule, where in the request, and by which id the server's logs know it
 pub fn failure(failure: &Failure, style: Style) -> String {
@@ -39,8 +40,10 @@ fn api(text: &mut String, error: &ApiError, style: Style) {
             }
             let request = request_id.as_ref().map(|id| format!(" · request {id}")).unwrap_or_default();
             line(text, style, "answer", &format!("HTTP {status}{request}"));
-            if let Some(hint) = hint(code) {
-                line(text, style, "help", hint);
+            let explained = Kind::ALL.iter().any(|kind| kind.code() == code);
+            let explained = explained.then(|| format!("`weir help {code}` explains it"));
+            if let Some(help) = hint(code).map(str::to_owned).or(explained) {
+                line(text, style, "help", &help);
             }
         }
         ApiError::Unreachable(_) => {
