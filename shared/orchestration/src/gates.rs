@@ -256,7 +256,7 @@ async fn decision_writes(
     let operation = engine.operation(scope, gate.operation_id).await?;
     let actor: &Actor = request.actor;
     let done = serde_json::to_value(request.action).unwrap_or_default();
-    let message = format!("{} {} `{}`", actor.id, done.as_str().unwrap_or("decided"), gate.node_id);
+    let message = format!("gate `{}` {}", gate.node_id, done.as_str().unwrap_or("decided"));
     let metadata = serde_json::json!({
         "action": request.action, "comment": request.comment, "operation_id": gate.operation_id,
         "closure_hash": gate.closure_hash, "status": gate.status,

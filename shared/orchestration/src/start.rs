@@ -99,7 +99,7 @@ impl Engine {
         let info = operation.info.clone();
         let lock =
             ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
-        let created = format!("{} by {}", info.operation_type.as_str(), info.actor.id);
+        let created = format!("{} asked for: {}", info.operation_type.as_str(), info.title);
         let lock = Record { version: lock_version(info.operation_id), ..record(&info.scope, &lock)? };
         let mut all = vec![
             Write::Create(lock),

@@ -95,10 +95,15 @@ impl Facts {
                 format!("an agent of `{target}` to claim it"),
                 self.agents_of(target, plan_node),
             ),
-            (Executor::Decide | Executor::Job | Executor::Join, None) => (
+            (Executor::Job, None) => (
                 WaitKind::Worker,
                 "a worker to take it".to_owned(),
                 "nobody: it is sent again by itself".to_owned(),
+            ),
+            (Executor::Decide | Executor::Join, None) => (
+                WaitKind::Worker,
+                "the engine to decide it".to_owned(),
+                "nobody: it is decided by itself".to_owned(),
             ),
         };
         Wait {
