@@ -36,6 +36,19 @@ pub const CHECKS: &[Check] = &[
         name: "lints",
         command: &["cargo", "clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"],
     },
+    Check {
+        name: "documentation",
+        command: &[
+            "cargo",
+            "doc",
+            "--workspace",
+            "--no-deps",
+            "--locked",
+            "--document-private-items",
+            "--config",
+            "build.rustdocflags=['-D', 'warnings']",
+        ],
+    },
     Check { name: "tests", command: &["cargo", "test", "--workspace", "--locked"] },
     Check { name: "template: cfn-lint", command: &["target/tools/lint/bin/cfn-lint", "infra/template.yaml"] },
     Check {

@@ -1,6 +1,6 @@
 //! What can be said of each kind of resource
 //!
-//! A kind is one file here and one line in [`kinds!`]: its fields with their documentation (from which its JSON
+//! A kind is one file here and one line in `kinds!`: its fields with their documentation (from which its JSON
 //! Schema is made, and validation and editors' help from that), the fields that refer to others (by type),
 //! whose it is, what converges it, and what a change of it destroys.
 //!
