@@ -1,7 +1,11 @@
 //! What a function is told by its environment: read once, here, and nowhere else
 
 use crate::{authn::dev_token::DevToken, wire::secret::Secret};
-use weir_domain::scope::{Name, NameError};
+use weir_domain::{
+    engine::CHECK_IN,
+    scope::{Name, NameError},
+    time::Millis,
+};
 
 /// The stage on which dev tokens are accepted, and no other
 pub const LOCAL: &str = "local";
@@ -33,6 +37,8 @@ pub struct Config {
     pub slack_webhook_url: Option<Secret>,
     /// Tokens of the local stage
     pub dev_tokens: Vec<DevToken>,
+    /// How long an active operation may rest before somebody looks whether it still moves
+    pub check_in: Millis,
     /// Which log lines are written, as `tracing` filters
     pub log: String,
     /// The AWS region
@@ -52,6 +58,9 @@ pub enum ConfigError {
     /// The workspace has no name
     #[error("`WEIR_WORKSPACE`: {0}")]
     Workspace(#[from] NameError),
+    /// A number of seconds is none
+    #[error("`WEIR_CHECK_IN_S` is not a number of seconds: `{0}`")]
+    CheckIn(String),
     /// The dev tokens cannot be read
     #[error("`WEIR_DEV_TOKENS` cannot be read: {0}")]
     DevTokens(String),
@@ -92,12 +101,19 @@ impl Config {
             slack_signing_secret: optional("WEIR_SLACK_SIGNING_SECRET").map(Secret::new),
             slack_webhook_url: optional("WEIR_SLACK_WEBHOOK_URL").map(Secret::new),
             dev_tokens,
+            check_in: check_in(optional("WEIR_CHECK_IN_S"))?,
             log: optional("WEIR_LOG").unwrap_or_else(|| "info".to_owned()),
             region: optional("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
             endpoint_url: optional("AWS_ENDPOINT_URL"),
             handler: optional("_HANDLER").unwrap_or_default(),
         })
     }
+}
+
+fn check_in(text: Option<String>) -> Result<Millis, ConfigError> {
+    let Some(text) = text else { return Ok(CHECK_IN) };
+    let seconds = text.parse::<u32>().map_err(|_| ConfigError::CheckIn(text))?;
+    Ok(Millis::from_secs(i64::from(seconds)))
 }
 
 #[cfg(test)]
@@ -121,6 +137,7 @@ mod tests {
             _ if Some(name) == without => None,
             "WEIR_STAGE" => Some(stage.to_owned()),
             "WEIR_DEV_TOKENS" => tokens.map(str::to_owned),
+            "WEIR_CHECK_IN_S" => Some("15".to_owned()),
             name => REQUIRED.contains(&name).then(|| "harbor".to_owned()),
         })
     }
@@ -133,7 +150,8 @@ mod tests {
                 format!("the environment lacks `{name}`")
             );
         }
-        assert_eq!(read("prod", None, None).unwrap().workspace.as_str(), "harbor");
+        let whole = read("prod", None, None).unwrap();
+        assert_eq!((whole.workspace.as_str(), whole.check_in), ("harbor", Millis(15_000)));
     }
 
     #[test]

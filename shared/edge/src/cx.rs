@@ -115,14 +115,16 @@ impl Cx {
     /// The engine, over all of these
     pub fn engine(&self) -> &Arc<Engine> {
         self.engine.get_or_init(|| {
-            Arc::new(Engine::new(
+            let mut engine = Engine::new(
                 self.table().clone(),
                 self.ledger().clone(),
                 self.machines().clone(),
                 self.queues().clone(),
                 self.signer().clone(),
                 self.clock.clone(),
-            ))
+            );
+            engine.check_in = self.config.check_in;
+            Arc::new(engine)
         })
     }
 

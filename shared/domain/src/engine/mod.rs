@@ -31,7 +31,7 @@ pub const LEASE: Millis = Millis::from_secs(15);
 /// How often a node that waits for something outside is looked at even if nobody hints at it
 pub const LOOK_AGAIN: Millis = Millis::from_secs(60);
 
-/// How long an active operation may rest before somebody looks whether it still moves
+/// How long an active operation may rest before somebody looks whether it still moves, unless a deployment says otherwise
 pub const CHECK_IN: Millis = Millis::from_secs(3_600);
 
 /// How long a node that was asked to stop may take to do so

@@ -23,10 +23,11 @@ use std::{
 };
 use weir_domain::{
     canonical::Digest,
-    engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
+    engine::{CHECK_IN, NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
     plan::{Graph, PlanSnapshot},
     scope::Scope,
+    time::Millis,
 };
 use weir_ledger::{Ledger, Signer};
 use weir_store::{Applied, NodeKey, Table};
@@ -51,6 +52,8 @@ pub struct Engine {
     pub signer: Arc<dyn Signer>,
     /// Where time and chance come from
     pub clock: Arc<dyn Clock>,
+    /// How long an active operation may rest before somebody looks whether it still moves
+    pub check_in: Millis,
     snapshots: Mutex<BTreeMap<Digest, Arc<Graph>>>,
 }
 
@@ -64,7 +67,16 @@ impl Engine {
         signer: Arc<dyn Signer>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { table, ledger, machines, queues, signer, clock, snapshots: Mutex::new(BTreeMap::new()) }
+        Self {
+            table,
+            ledger,
+            machines,
+            queues,
+            signer,
+            clock,
+            check_in: CHECK_IN,
+            snapshots: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The graph `hash`, read from the ledger once per process

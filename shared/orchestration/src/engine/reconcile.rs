@@ -4,8 +4,8 @@ use super::{Engine, begin::segment_input};
 use crate::EngineError;
 use weir_domain::{
     engine::{
-        CHECK_IN, Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE,
-        TODO_RESUME, WAKE_SHARDS,
+        Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE, TODO_RESUME,
+        WAKE_SHARDS,
     },
     id::OperationId,
     plan::NodeStatus,
@@ -117,9 +117,9 @@ impl Engine {
         Ok(())
     }
 
-    /// When an operation that rests is looked at again: within the hour, and not later than its deadline
+    /// When an operation that rests is looked at again: soon enough, and not later than its deadline
     pub(super) fn next_check_in(&self, operation: &Operation) -> Millis {
-        let soon = self.clock.now() + CHECK_IN;
+        let soon = self.clock.now() + self.check_in;
         if operation.cancel { soon } else { soon.min(operation.info.deadline) }
     }
 

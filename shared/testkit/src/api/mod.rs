@@ -136,7 +136,7 @@ fn config() -> Config {
             "WEIR_WORKSPACE" => WORKSPACE.to_owned(),
             "WEIR_DEV_TOKENS" => tokens.clone(),
             "WEIR_SLACK_SIGNING_SECRET" => SLACK_SECRET.to_owned(),
-            "AWS_ENDPOINT_URL" | "_HANDLER" => String::new(),
+            "AWS_ENDPOINT_URL" | "WEIR_CHECK_IN_S" | "_HANDLER" => String::new(),
             other => other.to_lowercase(),
         })
     })

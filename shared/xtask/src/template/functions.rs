@@ -32,6 +32,7 @@ pub fn globals() -> Value {
                     "WEIR_SEGMENT_MACHINE": sub(&machine_arn(SEGMENT_MACHINE)),
                     "WEIR_SIGNING_KEY": attribute("SigningKey", "Arn"),
                     "WEIR_LOG": "info",
+                    "WEIR_CHECK_IN_S": reference("CheckInSeconds"),
                 },
             },
         },

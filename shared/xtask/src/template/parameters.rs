@@ -48,6 +48,12 @@ pub fn parameters() -> Value {
             "AllowedValues": ["true", "false"],
             "Description": "Whether this is an emulator, where the HTTP API is served by weir-local",
         },
+        "CheckInSeconds": {
+            "Type": "Number",
+            "Default": 3600,
+            "MinValue": 5,
+            "Description": "How long an active operation may rest before `reconcile` looks whether its executions still run",
+        },
         "SlackSigningSecret": {
             "Type": "String",
             "NoEcho": true,
