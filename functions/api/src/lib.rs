@@ -38,6 +38,7 @@ weir_edge::endpoints![
     deployment::DeploymentGet,
     evidence::EvidenceGet,
     gate::GateDecide,
+    gate::GateGet,
     gate::GateList,
     health::HealthGet,
     intent::IntentCreate,

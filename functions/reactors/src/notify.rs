@@ -7,7 +7,7 @@ use crate::{
 use serde_json::{Value, json};
 use std::{sync::OnceLock, time::Duration};
 use weir_domain::{
-    gate::{Gate, GateSpec, GateStatus},
+    gate::{Gate, GateStatus},
     scope::Scope,
 };
 use weir_edge::{Cx, wire::secret::Secret};
@@ -54,19 +54,14 @@ async fn post(webhook: &Secret, message: &Value) -> Result<(), ReactorError> {
 
 /// What is asked, where, why it waits, and two buttons while it does
 fn slack_message(scope: &Scope, gate: &Gate) -> Value {
-    let who = match &gate.spec {
-        GateSpec::Approval(spec) => match spec.rule.eligible_groups.as_deref() {
-            None => "anyone".to_owned(),
-            Some(groups) => groups.join(", "),
-        },
-        GateSpec::FreezeWindow(_) => "nobody: it opens by itself".to_owned(),
-    };
+    let who = gate.who();
     let asked_by = &gate.requested_by.id;
     let head = match gate.status {
         GateStatus::Open => format!("*{}* waits for {who}\nasked for by {asked_by}", gate.subject),
         GateStatus::Allowed | GateStatus::Denied | GateStatus::Expired | GateStatus::Void => {
             let by: Vec<&str> = gate.decisions.iter().map(|decision| decision.actor.id.as_str()).collect();
-            format!("*{}* is {} by {}", gate.subject, gate.status.as_str(), by.join(", "))
+            let by = if by.is_empty() { String::new() } else { format!(" by {}", by.join(", ")) };
+            format!("*{}* is {}{by}", gate.subject, gate.status.as_str())
         }
     };
     let mut blocks = vec![json!({ "type": "section", "text": { "type": "mrkdwn", "text": head } })];
@@ -78,8 +73,14 @@ fn slack_message(scope: &Scope, gate: &Gate) -> Value {
                 "value": format!("{scope}|{}", gate.gate_id),
             })
         };
-        let buttons = [button("Approve", "approve", "primary"), button("Reject", "reject", "danger")];
-        blocks.push(json!({ "type": "actions", "block_id": gate.gate_id, "elements": buttons }));
+        // A gate that is opened by hand asks for a reason, which a button cannot hold.
+        if gate.spec.people().is_some_and(|people| !people.comment) {
+            let buttons = [button("Approve", "approve", "primary"), button("Reject", "reject", "danger")];
+            blocks.push(json!({ "type": "actions", "block_id": gate.gate_id, "elements": buttons }));
+        } else {
+            let how = format!("{}\n`weir approve {} -m …`", gate.spec.words(), gate.gate_id);
+            blocks.push(json!({ "type": "section", "text": { "type": "mrkdwn", "text": how } }));
+        }
     }
     json!({ "text": format!("{} is {}", gate.subject, gate.status.as_str()), "blocks": blocks })
 }

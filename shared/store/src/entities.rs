@@ -9,11 +9,11 @@ use weir_domain::{
     definition::address::Address,
     delivery::{Agent, Promotion, Release, TargetState, Version, VersionSticker},
     gate::Gate,
-    id::{EvidenceId, OperationId, PromotionId},
+    id::{EvidenceId, GateId, OperationId, PromotionId},
     intent::Intent,
     plan::Plan,
     scope::Scope,
-    time::Time,
+    time::{Millis, Time},
     timeline::TimelineEvent,
 };
 
@@ -146,6 +146,34 @@ impl Entity for EvidenceRow {
     /// By operation, so that an operation's packets are one short list
     fn listed(&self) -> Option<(String, String)> {
         Some((self.operation_id.to_string(), self.id.to_string()))
+    }
+}
+
+/// That a gate waits for something to end
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GateWatch {
+    /// What: an operation's id, or the address of an environment
+    pub on: String,
+    /// Which gate
+    pub gate_id: GateId,
+    /// The operation that it is a gate of
+    pub operation_id: OperationId,
+    /// Its node there
+    pub ordinal: u32,
+    /// When it stops waiting
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Time>,
+}
+
+impl Entity for GateWatch {
+    const KIND: &'static str = "watch";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::watch(scope, &self.on, self.gate_id)
+    }
+
+    fn expires_at(&self) -> Option<Millis> {
+        self.expires_at.map(Into::into)
     }
 }
 

@@ -11,6 +11,7 @@
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |
 //! | audit event | `<scope>#audit#<day>` | `<aud id>` |
 //! | audit chain's head | `<workspace>#audit` | `head` |
+//! | gate that waits for something to end | `<scope>#watch#<what>` | `<gat id>` |
 //! | agent's registration token | `<scope>#token#<sha256>` | `meta` |
 //!
 //! Indexes ([`crate::schema`]): GSI1 lists (`list` = `<scope>#<kind>#<status>`, `list_id`), GSI2 the work of a
@@ -21,7 +22,7 @@
 use std::fmt;
 use weir_domain::{
     canonical::Digest,
-    id::{AuditId, EventId, OperationId},
+    id::{AuditId, EventId, GateId, OperationId},
     operation::OperationStatus,
     scope::Scope,
 };
@@ -135,6 +136,11 @@ impl Key {
         Self { pk: format!("{scope}#token#{}", hash.hex()), sk: META.to_owned() }
     }
 
+    /// A gate that waits for `on` to end
+    pub fn watch(scope: &Scope, on: &str, gate: GateId) -> Self {
+        Self { pk: Self::watch_partition(scope, on), sk: gate.to_string() }
+    }
+
     /// One node run
     pub fn node(node: &NodeKey) -> Self {
         Self {
@@ -156,6 +162,11 @@ impl Key {
     /// The partition of one kind of applied resources
     pub fn resource_partition(scope: &Scope, kind: &str) -> String {
         format!("{scope}#res#{kind}")
+    }
+
+    /// The partition of the gates that wait for `on` to end
+    pub fn watch_partition(scope: &Scope, on: &str) -> String {
+        format!("{scope}#watch#{on}")
     }
 
     /// The partition of one day's audit events

@@ -21,7 +21,7 @@ pub struct GateDecide;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct GatePath {
     /// The gate
-    gate: GateId,
+    pub(super) gate: GateId,
 }
 
 impl Endpoint for GateDecide {

@@ -1,6 +1,7 @@
 //! Gates: what waits for people, and what they decide
 
 mod decide;
+mod get;
 mod list;
 mod refusal;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 mod view;
 
 pub use decide::GateDecide;
+pub use get::GateGet;
 pub use list::GateList;
 pub(crate) use refusal::refusal;
-pub(crate) use view::{view, who};
+pub(crate) use view::view;

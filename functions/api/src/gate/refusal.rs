@@ -1,6 +1,5 @@
 //! Why a decision does not count, as a problem that says what would
 
-use super::who;
 use weir_domain::{
     actor::Actor,
     gate::{Gate, GateRefusal, approval::COMMENT_MAX},
@@ -34,22 +33,26 @@ pub(crate) fn refusal(refused: GateRefusal, actor: &Actor, gate: &Gate) -> Probl
         ),
         GateRefusal::NotAPerson => (
             Kind::NotAnApprover,
-            format!("`{name}` is no person and acts for none; {} may decide", who(gate)),
+            format!("`{name}` is no person and acts for none; {} may decide", gate.who()),
         ),
         GateRefusal::SeparationOfDuties => (
             Kind::SeparationOfDuties,
             format!(
                 "`{}` requested {asked} and `{name}` may not decide on it; {} may",
                 gate.requested_by.person(),
-                who(gate)
+                gate.who()
             ),
         ),
         GateRefusal::NotEligible => {
-            (Kind::NotAnApprover, format!("`{name}` may not decide on gate `{id}`; {} may", who(gate)))
+            (Kind::NotAnApprover, format!("`{name}` may not decide on gate `{id}`; {} may", gate.who()))
         }
         GateRefusal::AlreadyDecided => (
             Kind::AlreadyDecided,
-            format!("`{}` has decided on gate `{id}` already; {} may", actor.person(), who(gate)),
+            format!("`{}` has decided on gate `{id}` already; {} may", actor.person(), gate.who()),
+        ),
+        GateRefusal::CommentMissing => (
+            Kind::InvalidBody,
+            format!("gate `{id}` is opened by hand: say why in `comment`"),
         ),
         GateRefusal::CommentTooLong => {
             (Kind::LimitExceeded, format!("a comment has at most {COMMENT_MAX} characters"))

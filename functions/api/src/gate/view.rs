@@ -1,25 +1,25 @@
 //! A gate as callers see it
 
 use weir_domain::{
-    gate::{Gate, GateSpec, tally},
+    gate::{Gate, GateAnswer, tally},
     time::Millis,
 };
 use weir_edge::wire::gate::{GateView, Tally};
 
 /// `gate` as it stands at `now`
 pub(crate) fn view(gate: Gate, now: Millis) -> GateView {
-    let (eligible_groups, require_sod) = match rule(&gate) {
-        Some(approval) => (approval.eligible_groups.clone(), approval.require_sod),
-        None => (None, false),
-    };
+    let people = gate.spec.people();
     GateView {
         gate_id: gate.gate_id,
         kind: gate.spec.kind().to_owned(),
         status: gate.status,
         verdict: gate.verdict(now),
         tally: tally(&gate, now).map(|(have, need)| Tally { have, need }),
-        eligible_groups,
-        require_sod,
+        eligible_groups: people.as_ref().and_then(|people| people.groups).map(<[String]>::to_vec),
+        eligible_people: people.as_ref().map(|people| people.named.to_vec()).unwrap_or_default(),
+        require_sod: people.as_ref().is_some_and(|people| people.require_sod),
+        waits_for: gate.result.as_ref().map_or_else(|| gate.spec.words(), |result| result.what.clone()),
+        who: gate.who(),
         subject: gate.subject,
         spec: gate.spec,
         requested_by: gate.requested_by,
@@ -32,26 +32,19 @@ pub(crate) fn view(gate: Gate, now: Millis) -> GateView {
         waits_since: gate.created_at,
         expires_at: gate.expires_at,
         decided_at: gate.decided_at,
+        result: gate.result,
+        earliest: None,
+        inputs: None,
     }
 }
 
-/// Who may decide on `gate`, in words: `anyone of group:release-managers but alice`
-pub(crate) fn who(gate: &Gate) -> String {
-    let Some(rule) = rule(gate) else { return "nobody: it opens by itself".to_owned() };
-    let mut who = match rule.eligible_groups.as_deref() {
-        None => "anyone who may decide".to_owned(),
-        Some([]) => return "nobody: the policies leave no group that may".to_owned(),
-        Some(groups) => {
-            let groups: Vec<_> = groups.iter().map(|group| format!("group:{group}")).collect();
-            format!("anyone of {}", groups.join(" or "))
-        }
-    };
-    if rule.require_sod {
-        who.push_str(&format!(" but {}", gate.requested_by.person()));
-    }
-    who
-}
-
-fn rule(gate: &Gate) -> Option<&weir_domain::definition::spec::ApprovalRule> {
-    if let GateSpec::Approval(approval) = &gate.spec { Some(&approval.rule) } else { None }
+/// The same with what it answers now
+pub(super) fn asked(gate: Gate, answer: GateAnswer, now: Millis) -> GateView {
+    let mut view = view(gate, now);
+    view.verdict = answer.verdict;
+    view.waits_for = answer.what;
+    view.who = answer.who;
+    view.earliest = Some(answer.earliest);
+    view.inputs = Some(answer.inputs);
+    view
 }

@@ -44,7 +44,7 @@ impl Endpoint for OperationGet {
         {
             let run = runs.get(&ordinal).copied();
             let waits = run.filter(|_| operation.is_active());
-            let wait = waits.and_then(|run| facts.wait(&operation, run, plan_node));
+            let wait = waits.and_then(|run| facts.wait(run, plan_node));
             shown.waits.extend(wait.clone());
             shown.nodes.push(view::node_view(&graph, ordinal, plan_node, run, wait));
         }

@@ -1,15 +1,11 @@
 //! What a node waits for, who can end that, and since when
 
-use crate::gate;
 use std::collections::BTreeMap;
 use weir_domain::{
-    definition::{
-        address::Address,
-        spec::{Environment, FreezeWindow},
-    },
+    definition::address::Address,
     delivery::Agent,
     engine::{NodeRun, Operation},
-    gate::{Freeze, Gate, GateSpec, freeze, tally},
+    gate::{Gate, GateAnswer, GateSpec},
     plan::{Executor, Graph, NodeStatus, NodeType, PlanNode},
     time::{Millis, Time},
 };
@@ -17,7 +13,7 @@ use weir_edge::{
     Cx, Problem,
     wire::operation::{Wait, WaitKind},
 };
-use weir_orchestration::gates::gate_id;
+use weir_orchestration::gates::ask;
 use weir_store::{Entity as _, Key, Query};
 
 /// The list that every agent stands in, and how many of it are read
@@ -27,8 +23,7 @@ const AGENTS_MAX: usize = 1_000;
 /// What has to be known to say what the nodes of an operation wait for: read only where a node asks for it
 pub(super) struct Facts {
     now: Millis,
-    gates: BTreeMap<u32, Gate>,
-    windows: BTreeMap<u32, Vec<FreezeWindow>>,
+    gates: BTreeMap<u32, (Option<Gate>, GateAnswer)>,
     agents: Vec<Agent>,
 }
 
@@ -42,21 +37,10 @@ impl Facts {
         now: Millis,
     ) -> Result<Self, Problem> {
         let scope = &operation.info.scope;
-        let mut facts = Self { now, gates: BTreeMap::new(), windows: BTreeMap::new(), agents: Vec::new() };
+        let mut facts = Self { now, gates: BTreeMap::new(), agents: Vec::new() };
         for node in nodes.iter().filter(|node| node.status == NodeStatus::Waiting) {
-            match graph.node(node.ordinal).and_then(|plan_node| plan_node.gate.as_ref()) {
-                Some(GateSpec::Approval(_)) => {
-                    let id = gate_id(operation.info.operation_id, node.ordinal);
-                    let found = cx.table().read::<Gate>(&Key::entity(scope, Gate::KIND, id)).await?;
-                    facts.gates.extend(found.map(|(gate, _)| (node.ordinal, gate)));
-                }
-                Some(GateSpec::FreezeWindow(frozen)) => {
-                    let found = cx.engine().resource::<Environment>(scope, &frozen.environment).await?;
-                    let windows = found.map_or_else(|| frozen.windows.clone(), |found| found.freeze_windows);
-                    facts.windows.insert(node.ordinal, windows);
-                }
-                None => {}
-            }
+            let asked = ask(cx.engine(), operation, graph, node.ordinal).await?;
+            facts.gates.extend(asked.map(|asked| (node.ordinal, asked)));
         }
         let unclaimed = |node: &NodeRun| {
             node.status == NodeStatus::Ready && matches!(node.terms.runs, Executor::Agent(_))
@@ -69,10 +53,10 @@ impl Facts {
     }
 
     /// What `node` waits for now, if it waits for anything but other nodes
-    pub fn wait(&self, operation: &Operation, node: &NodeRun, plan_node: &PlanNode) -> Option<Wait> {
+    pub fn wait(&self, node: &NodeRun, plan_node: &PlanNode) -> Option<Wait> {
         match node.status {
             NodeStatus::Ready => Some(self.start(node, plan_node)),
-            NodeStatus::Waiting => Some(self.outside(operation, node, plan_node)),
+            NodeStatus::Waiting => Some(self.outside(node, plan_node)),
             NodeStatus::Pending
             | NodeStatus::Running
             | NodeStatus::Succeeded
@@ -136,7 +120,7 @@ impl Facts {
     }
 
     /// It waits for something outside
-    fn outside(&self, operation: &Operation, node: &NodeRun, plan_node: &PlanNode) -> Wait {
+    fn outside(&self, node: &NodeRun, plan_node: &PlanNode) -> Wait {
         let since: Time = node.started_at.or(node.ready_at).unwrap_or(self.now).into();
         let wait = |kind, what: String, who: String| Wait {
             node_id: plan_node.node_id.clone(),
@@ -147,26 +131,16 @@ impl Facts {
             until: None,
             gate_id: None,
         };
-        if let Some(found) = self.gates.get(&node.ordinal) {
-            let (have, need) = tally(found, self.now).unwrap_or_default();
-            let waits = wait(WaitKind::Approval, format!("approvals {have} of {need}"), gate::who(found));
+        if let Some((gate, answer)) = self.gates.get(&node.ordinal) {
+            let kind = plan_node.gate.as_ref().map_or(WaitKind::Approval, kind_of);
+            let waits = wait(kind, answer.what.clone(), answer.who.clone());
+            let people = plan_node.gate.as_ref().is_some_and(GateSpec::is_for_people);
+            let ends = gate.as_ref().and_then(|gate| gate.expires_at);
             return Wait {
-                gate_id: Some(found.gate_id),
-                since: found.created_at,
-                until: found.expires_at,
+                gate_id: gate.as_ref().map(|gate| gate.gate_id),
+                since: gate.as_ref().map_or(since, |gate| gate.created_at),
+                until: if people { ends } else { answer.earliest.time().or(ends) },
                 ..waits
-            };
-        }
-        if let Some(windows) = self.windows.get(&node.ordinal) {
-            return match freeze(windows, &operation.info.actor, self.now) {
-                Freeze::WaitUntil { until, windows, reason } => {
-                    let what = format!("freeze window {} to end: {reason}", windows.join(", "));
-                    Wait { until: Some(until), ..wait(WaitKind::FreezeWindow, what, exceptions(self, node)) }
-                }
-                Freeze::Clear {} | Freeze::Excepted { .. } => {
-                    let what = "a freeze window that has ended just now".to_owned();
-                    wait(WaitKind::FreezeWindow, what, "nobody: it goes on by itself".to_owned())
-                }
             };
         }
         match node.terms.kind {
@@ -190,16 +164,14 @@ impl Facts {
     }
 }
 
-/// Whom the windows that hold do not hold for, in words
-fn exceptions(facts: &Facts, node: &NodeRun) -> String {
-    let holds = |window: &&FreezeWindow| {
-        Millis::from(window.start) <= facts.now && facts.now < Millis::from(window.end)
-    };
-    let windows = facts.windows.get(&node.ordinal).into_iter().flatten().filter(holds);
-    let named: Vec<_> = windows.flat_map(|window| &window.exceptions).map(ToString::to_string).collect();
-    if named.is_empty() {
-        "nobody: it ends by itself".to_owned()
-    } else {
-        format!("nobody: it ends by itself; what {} asks for does not wait", named.join(" or "))
+const fn kind_of(spec: &GateSpec) -> WaitKind {
+    match spec {
+        GateSpec::Approval(_) => WaitKind::Approval,
+        GateSpec::FreezeWindow(_) => WaitKind::FreezeWindow,
+        GateSpec::Manual(_) => WaitKind::Manual,
+        GateSpec::Schedule(_) => WaitKind::Schedule,
+        GateSpec::Dependency(_) => WaitKind::Dependency,
+        GateSpec::Policy(_) => WaitKind::Policy,
+        GateSpec::Security(_) => WaitKind::Security,
     }
 }

@@ -90,6 +90,7 @@ async fn version(cx: &Cx, call: &Call<VersionCreate>) -> Result<Version, Problem
         channel: channel.unwrap_or(spec.default_channel),
         created_by: call.actor.id.clone(),
         created_at: call.ids.created_at().into(),
+        attestations: Vec::new(),
     })
 }
 

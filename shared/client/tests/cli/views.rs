@@ -90,6 +90,7 @@ fn gate_view(state: &State, gate: GateId) -> Option<Value> {
         "verdict": { "result": result, "reason_codes": [reason] },
         "tally": { "have": u32::from(status == "allowed"), "need": 1 }, "eligible_groups": ["release-managers"],
         "require_sod": true, "requested_by": actor(&running.by), "decisions": decisions,
+        "waits_for": "1 approvals", "who": "anyone of group:release-managers but alice",
         "closure_hash": Digest::of_bytes(b"closure"), "operation_id": id, "node_id": "approval",
         "waits_since": time() }))
 }

@@ -3,6 +3,7 @@
 use super::{NotAllowed, release::Release};
 use crate::{
     actor::Actor,
+    canonical::Digest,
     definition::address::Address,
     gate::Verdict,
     id::{GateId, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
@@ -144,7 +145,7 @@ pub enum ReleaseViewStatus {
 pub struct GateOutcome {
     /// Which node of the plan
     pub node_id: NodeId,
-    /// Which gate, where people had a part in it
+    /// Which gate
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_id: Option<GateId>,
     /// What kind of gate
@@ -153,6 +154,12 @@ pub struct GateOutcome {
     pub inputs: Value,
     /// What it answered
     pub verdict: Verdict,
+    /// Whose act decided it: that of a person, or Weir's
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<Actor>,
+    /// The part of the plan that it was decided on
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure_hash: Option<Digest>,
     /// When
     pub at: Time,
 }

@@ -1,6 +1,11 @@
 //! The version map: which digest a tag or semantic version of a component is (requirement 004)
 
-use crate::{canonical::Digest, definition::address::Address, id::VersionId, time::Time};
+use crate::{
+    canonical::Digest,
+    definition::{address::Address, spec::AttestationKind},
+    id::VersionId,
+    time::Time,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,9 +34,50 @@ pub struct Version {
     pub created_by: String,
     /// When
     pub created_at: Time,
+    /// What was found out about the bytes, the latest last
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<Attestation>,
+}
+
+/// What somebody has found out about the bytes of a version
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Attestation {
+    /// What kind of thing
+    pub kind: AttestationKind,
+    /// The statement that says so: a signature, a report, a list
+    pub digest: Digest,
+    /// How it came out
+    pub status: AttestationStatus,
+    /// Who registered it
+    pub by: String,
+    /// When
+    pub at: Time,
+}
+
+/// How an attestation came out
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AttestationStatus {
+    /// Well
+    Passed,
+    /// Badly
+    Failed,
 }
 
 impl Version {
+    /// The version with those of `more` that it has not yet; none where it has them all
+    pub fn attested(&self, more: &[Attestation]) -> Option<Self> {
+        let mut after = self.clone();
+        for new in more {
+            // Only the latest of a kind counts: an earlier one like it does not make the new one a repetition.
+            let last = after.attestations.iter().rev().find(|it| it.kind == new.kind);
+            if !last.is_some_and(|last| last.digest == new.digest && last.status == new.status) {
+                after.attestations.push(new.clone());
+            }
+        }
+        (after.attestations.len() > self.attestations.len()).then_some(after)
+    }
+
     /// The version as people call it
     pub fn label(&self) -> &str {
         self.semver.as_deref().unwrap_or(&self.tag)
@@ -123,7 +169,25 @@ mod tests {
             channel: "stable".to_owned(),
             created_by: "ann".to_owned(),
             created_at: Millis(0).into(),
+            attestations: Vec::new(),
         }
+    }
+
+    #[test]
+    fn what_was_found_out_is_added_and_a_repetition_adds_nothing() {
+        let found = |status| Attestation {
+            kind: AttestationKind::Scan,
+            digest: Digest::of_bytes(b"report"),
+            status,
+            by: "ci".to_owned(),
+            at: Time::default(),
+        };
+        let (passed, failed) = (found(AttestationStatus::Passed), found(AttestationStatus::Failed));
+        let plain = version("v1", None, b"one");
+        let one = plain.attested(std::slice::from_ref(&passed)).unwrap();
+        assert_eq!(one.attested(std::slice::from_ref(&passed)), None);
+        let both = one.attested(std::slice::from_ref(&failed)).unwrap();
+        assert_eq!(both.attested(std::slice::from_ref(&passed)).unwrap().attestations.len(), 3);
     }
 
     #[test]

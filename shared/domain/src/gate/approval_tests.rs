@@ -1,5 +1,11 @@
 use super::*;
-use crate::{definition::spec::ApprovalRule, id::Id as _};
+use crate::{
+    actor::Via,
+    canonical::Digest,
+    definition::spec::ApprovalRule,
+    gate::ApprovalGate,
+    id::{GateId, Id as _, OperationId},
+};
 use proptest::prelude::*;
 
 fn actor(id: &str, kind: ActorKind, behalf: Option<&str>, groups: &[&str]) -> Actor {
@@ -44,6 +50,7 @@ fn gate(required: u32, sod: bool, groups: Option<&[&str]>, requested_by: Actor) 
         created_at: Millis(0).into(),
         expires_at: None,
         decided_at: None,
+        result: None,
     }
 }
 
@@ -84,7 +91,11 @@ fn who_may_not_decide_is_told_why() {
     assert_eq!(refusal(&nobody, &person("bob")), "not_eligible");
     assert_eq!(nobody.verdict(Millis(1)).reason_codes, [ReasonCode::NobodyEligible]);
     let environment = "environment.production".parse().unwrap();
-    let freeze = GateSpec::FreezeWindow(super::super::FreezeGate { environment, windows: Vec::new() });
+    let freeze = GateSpec::FreezeWindow(super::super::FreezeGate {
+        environment,
+        windows: Vec::new(),
+        on_freeze: crate::definition::spec::OnFreeze::Wait,
+    });
     assert_eq!(refusal(&Gate { spec: freeze, ..open }, &person("bob")), "not_decidable");
 }
 
@@ -129,6 +140,51 @@ fn an_approval_that_was_not_used_in_time_counts_no_more() {
     assert_eq!(late.status, GateStatus::Open);
     let again = says(&late, &person("bob"), DecisionAction::Approved, 1_001).unwrap();
     assert_eq!(again.status, GateStatus::Allowed);
+}
+
+fn manual(groups: &[&str], people: &[&str]) -> Gate {
+    let spec = serde_json::json!({ "kind": "manual", "groups": groups, "people": people });
+    Gate {
+        spec: serde_json::from_value(spec).unwrap(),
+        expires_at: Some(Millis(1_000).into()),
+        ..gate(1, false, None, person("ann"))
+    }
+}
+
+#[test]
+fn a_manual_gate_is_opened_by_one_who_is_named_and_says_why() {
+    let open = manual(&["release-managers"], &["eve"]);
+    let eve = actor("eve", ActorKind::User, None, &["others"]);
+    for (by, comment, expected) in [
+        (&eve, Some("checked"), Ok(GateStatus::Allowed)),
+        (&person("bob"), Some("checked"), Ok(GateStatus::Allowed)),
+        (&person("ann"), Some("mine"), Ok(GateStatus::Allowed)),
+        (&bot_of("eve"), Some("checked"), Ok(GateStatus::Allowed)),
+        (&actor("dan", ActorKind::User, None, &["others"]), Some("x"), Err(GateRefusal::NotEligible)),
+        (&eve, None, Err(GateRefusal::CommentMissing)),
+        (&eve, Some("  "), Err(GateRefusal::CommentMissing)),
+    ] {
+        let action = DecisionAction::Approved;
+        let request = DecisionRequest { actor: by, action, comment, closure_hash: None, now: Millis(1) };
+        let after = decide(&open, &request).map(|events| events.iter().fold(open.clone(), apply));
+        assert_eq!(after.as_ref().map(|gate| gate.status).map_err(|it| *it), expected, "{} {comment:?}", by.id);
+        if let Ok(Gate { result: Some(result), .. }) = after {
+            assert_eq!((&result.by, &result.closure_hash), (by, &open.closure_hash));
+            assert_eq!(result.inputs["decisions"][0]["comment"], comment.unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_gate_whose_time_is_over_is_denied_by_weir_with_the_reason() {
+    let open = manual(&[], &["eve"]);
+    let facts = GateFacts::of(open.requested_by.clone(), Some(open.clone()));
+    assert_eq!(judge(&open, &facts, Millis(999)), None);
+    let late = judge(&open, &facts, Millis(1_000)).unwrap();
+    let expired = apply(open, &late);
+    assert_eq!(expired.status, GateStatus::Expired);
+    assert_eq!(expired.verdict(Millis(2_000)), Verdict::new(VerdictResult::Deny, ReasonCode::Expired));
+    assert_eq!(expired.result.unwrap().by.id, "system:gates");
 }
 
 proptest! {

@@ -1,15 +1,19 @@
 //! Gates that nobody decides: freeze windows; and what an approval is given to
 
-use super::verdict::{ReasonCode, Verdict, VerdictResult};
+use super::{
+    answer::{Earliest, GateAnswer},
+    verdict::{ReasonCode, Verdict, VerdictResult},
+};
 use crate::{
     actor::Actor,
     canonical::{Digest, NotCanonical},
-    definition::spec::{FreezeWindow, Principal},
+    definition::spec::{FreezeWindow, OnFreeze, Principal},
     plan::{Graph, PlanNode},
     time::{Millis, Time},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// Whether something may be changed at a time
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -62,11 +66,53 @@ fn is_excepted(window: &FreezeWindow, actor: &Actor) -> bool {
 }
 
 /// The answer of a freeze gate
-pub fn freeze_verdict(freeze: &Freeze) -> Verdict {
-    match freeze {
-        Freeze::Clear {} => Verdict::new(VerdictResult::Allow, ReasonCode::NotFrozen),
-        Freeze::Excepted { .. } => Verdict::new(VerdictResult::Allow, ReasonCode::FreezeException),
-        Freeze::WaitUntil { .. } => Verdict::new(VerdictResult::Pending, ReasonCode::Frozen),
+pub fn freeze_verdict(freeze: &Freeze, on_freeze: OnFreeze) -> Verdict {
+    match (freeze, on_freeze) {
+        (Freeze::Clear {}, _) => Verdict::new(VerdictResult::Allow, ReasonCode::NotFrozen),
+        (Freeze::Excepted { .. }, _) => Verdict::new(VerdictResult::Allow, ReasonCode::FreezeException),
+        (Freeze::WaitUntil { .. }, OnFreeze::Wait) => Verdict::new(VerdictResult::Pending, ReasonCode::Frozen),
+        (Freeze::WaitUntil { .. }, OnFreeze::Refuse) => Verdict::new(VerdictResult::Deny, ReasonCode::Frozen),
+    }
+}
+
+/// What a freeze gate answers, in words too
+pub(super) fn answer(
+    freeze: &Freeze,
+    on_freeze: OnFreeze,
+    windows: &[FreezeWindow],
+    now: Millis,
+) -> GateAnswer {
+    let (what, earliest) = match (freeze, on_freeze) {
+        (Freeze::Clear {}, _) => ("no freeze window".to_owned(), Earliest::Now {}),
+        (Freeze::Excepted { windows }, _) => {
+            (format!("an exception of freeze window {}", windows.join(", ")), Earliest::Now {})
+        }
+        (Freeze::WaitUntil { until, windows, reason }, OnFreeze::Wait) => {
+            let what = format!("freeze window {} to end: {reason}", windows.join(", "));
+            (what, Earliest::At { at: *until })
+        }
+        (Freeze::WaitUntil { windows, reason, .. }, OnFreeze::Refuse) => {
+            (format!("freeze window {} holds: {reason}", windows.join(", ")), Earliest::Never {})
+        }
+    };
+    GateAnswer {
+        verdict: freeze_verdict(freeze, on_freeze),
+        inputs: json!(freeze),
+        what,
+        who: exceptions(windows, now),
+        earliest,
+    }
+}
+
+/// Whom the windows that hold do not hold for, in words
+fn exceptions(windows: &[FreezeWindow], now: Millis) -> String {
+    let holds = |window: &&FreezeWindow| Millis::from(window.start) <= now && now < window.end.into();
+    let named: Vec<_> =
+        windows.iter().filter(holds).flat_map(|window| &window.exceptions).map(ToString::to_string).collect();
+    if named.is_empty() {
+        "nobody: it ends by itself".to_owned()
+    } else {
+        format!("nobody: it ends by itself; what {} asks for does not wait", named.join(" or "))
     }
 }
 
@@ -137,7 +183,9 @@ mod tests {
             matches!(&oncall, Freeze::WaitUntil { until, .. } if until.millis() == Millis(5)),
             "{oncall:?}"
         );
-        assert_eq!(freeze_verdict(&oncall).result, VerdictResult::Pending);
+        assert_eq!(freeze_verdict(&oncall, OnFreeze::Wait).result, VerdictResult::Pending);
+        assert_eq!(freeze_verdict(&oncall, OnFreeze::Refuse).result, VerdictResult::Deny);
+        assert_eq!(freeze_verdict(&both, OnFreeze::Refuse).result, VerdictResult::Allow);
     }
 
     #[test]

@@ -51,6 +51,38 @@ pub enum ReasonCode {
     FreezeException,
     /// A window holds
     Frozen,
+    /// Somebody who may has opened it by hand
+    OpenedByHand,
+    /// Somebody has to open it by hand
+    HandMissing,
+    /// It is not yet time
+    TooEarly,
+    /// No maintenance window is open
+    OutsideWindow,
+    /// It is the right time
+    InWindow,
+    /// There will be no right time
+    NoWindow,
+    /// What it waited for ended well
+    DependencyMet,
+    /// What it waits for has not ended
+    DependencyPending,
+    /// What it waits for cannot end well any more
+    DependencyFailed,
+    /// What it waits for does not exist
+    DependencyMissing,
+    /// A rule denies the plan
+    RuleDenies,
+    /// No rule denies the plan
+    NoRuleDenies,
+    /// What is brought has every attestation that is asked for
+    Attested,
+    /// An attestation is missing
+    AttestationMissing,
+    /// Somebody found that something is wrong with what is brought
+    AttestationFailed,
+    /// Nothing is brought that could be attested
+    NothingToAttest,
 }
 
 impl ReasonCode {

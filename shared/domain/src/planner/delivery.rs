@@ -7,8 +7,9 @@
 //! ```
 
 use super::{
-    BATCH_CHECK, CAPABILITIES, EVIDENCE, PlanError,
+    BATCH_CHECK, CAPABILITIES, PlanError,
     fragment::{self, Place, object},
+    gates,
 };
 use crate::{
     canonical::Digest,
@@ -16,7 +17,6 @@ use crate::{
         address::Address,
         spec::{self, Component, Delivery, Environment, Policy, Template},
     },
-    gate::{ApprovalGate, FreezeGate, GateSpec},
     id::ReleaseId,
     plan::{
         BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
@@ -88,7 +88,7 @@ pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Planned, PlanError
     if request.targets.is_empty() {
         return Err(PlanError::NoTargets(request.environment.clone()));
     }
-    let mut nodes = gates(request)?;
+    let mut nodes = gates::before(request)?;
     let after = nodes.last().map(|node| BTreeSet::from([node.node_id.clone()])).unwrap_or_default();
     let names = fragment::short_names(&request.targets);
     let places = request.targets.iter().map(|target| {
@@ -149,10 +149,10 @@ fn roll(
     };
     for (number, batch) in (1..).zip(targets.chunks(size.max(1))) {
         if let Some(request) = frozen_by.filter(|_| number > 1) {
-            // A window that began while an earlier batch ran holds this one.
-            let freeze = freeze_gate(&format!("freeze-{number}"), request, after)?;
-            after = BTreeSet::from([freeze.node_id.clone()]);
-            nodes.push(PlanNode { batch: Some(number), ..freeze });
+            // A window that began, or ended, while an earlier batch ran holds this one.
+            let laid = gates::between(request, number, after)?;
+            after = laid.last;
+            nodes.extend(laid.nodes);
         }
         let mut last = BTreeSet::new();
         for target in batch {
@@ -186,45 +186,6 @@ fn lay_target(
     Ok(after)
 }
 
-/// The gates that stand before everything, and the statement of what they decided
-///
-/// Freeze windows are asked last: an approval that comes days later must not slip past a window that began meanwhile.
-fn gates(request: &DeliveryRequest<'_>) -> Result<Vec<PlanNode>, PlanError> {
-    let mut nodes = Vec::new();
-    let policies = request.policies.iter().map(|(_, policy)| *policy);
-    let rule = spec::ApprovalRule::of(request.environment_spec, policies);
-    if rule.required_approvals > 0 {
-        let mut approval = PlanNode::new("approval".parse()?, NodeType::Gate, "Approval", Executor::Decide);
-        approval.gate = Some(GateSpec::Approval(ApprovalGate {
-            rule,
-            policies: request.policies.iter().map(|(address, _)| (*address).clone()).collect(),
-            reasons: vec![format!("{} asks for it", request.environment)],
-        }));
-        nodes.push(approval);
-    }
-    let before = nodes.last().map(|node: &PlanNode| node.node_id.clone()).into_iter().collect();
-    nodes.push(freeze_gate("freeze", request, before)?);
-    let mut decision = PlanNode::new("decision".parse()?, NodeType::Evidence, "Decision", Executor::Decide);
-    decision.job_contract = Some(decided(EVIDENCE, json!({ "packet_type": "release_decision" })));
-    decision.depends_on = BTreeSet::from(["freeze".parse()?]);
-    nodes.push(decision);
-    Ok(nodes)
-}
-
-fn freeze_gate(
-    id: &str,
-    request: &DeliveryRequest<'_>,
-    after: BTreeSet<NodeId>,
-) -> Result<PlanNode, PlanError> {
-    let mut freeze = PlanNode::new(id.parse()?, NodeType::Gate, "Freeze windows", Executor::Decide);
-    freeze.gate = Some(GateSpec::FreezeWindow(FreezeGate {
-        environment: request.environment.clone(),
-        windows: request.environment_spec.freeze_windows.clone(),
-    }));
-    freeze.depends_on = after;
-    Ok(freeze)
-}
-
 fn batch_check(number: u32, after: BTreeSet<NodeId>, delivery: &Delivery) -> Result<PlanNode, PlanError> {
     let id = format!("batch-{number}").parse()?;
     let title = format!("At most {} failed", delivery.max_failed);
@@ -240,7 +201,7 @@ fn batch_check(number: u32, after: BTreeSet<NodeId>, delivery: &Delivery) -> Res
 }
 
 /// The contract of what is decided inside a function
-fn decided(capability: &str, inputs: serde_json::Value) -> JobContract {
+pub(super) fn decided(capability: &str, inputs: serde_json::Value) -> JobContract {
     JobContract {
         capability: capability.to_owned(),
         inputs: object(inputs),

@@ -6,16 +6,19 @@
 mod definition;
 mod delivery;
 mod fragment;
+mod gates;
 #[cfg(test)]
 mod tests;
 
 pub use definition::{Approval, DefinitionRequest, plan_definition};
 pub use delivery::{DeliveryRequest, Deployable, Planned, RollbackRequest, plan_delivery, plan_rollback};
 pub use fragment::Place;
+pub use gates::gate_node;
 
 use crate::{
     definition::address::Address,
-    plan::{GraphError, NodeIdError},
+    gate::GateConfigError,
+    plan::{GraphError, NodeId, NodeIdError},
 };
 
 /// Asks an agent of the target to put a release's component on it
@@ -66,6 +69,14 @@ pub enum PlanError {
     /// A name that cannot be a node's
     #[error(transparent)]
     NodeId(#[from] NodeIdError),
+    /// A gate asks for what this plan cannot give
+    #[error("gate `{node}`: {cause}")]
+    Gate {
+        /// Which node
+        node: NodeId,
+        /// What is wrong
+        cause: GateConfigError,
+    },
     /// What was planned is no graph
     #[error(transparent)]
     Graph(#[from] GraphError),

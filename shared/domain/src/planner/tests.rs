@@ -30,12 +30,14 @@ fn component() -> Component {
 }
 
 fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Planned, PlanError> {
-    let (environment, policy) = ("environment.e".parse().unwrap(), "policy.p".parse().unwrap());
+    let environment = "environment.e".parse().unwrap();
+    let named: Vec<Address> =
+        (0..policies.len()).map(|n| format!("policy.p-{n}").parse().unwrap()).collect();
     let (component, template) = (component(), template());
     plan_delivery(&DeliveryRequest {
         environment: &environment,
         environment_spec,
-        policies: policies.iter().map(|spec| (&policy, spec)).collect(),
+        policies: named.iter().zip(policies).collect(),
         targets: (1..=targets).map(|n| format!("target.e.t-{n:03}").parse().unwrap()).collect(),
         components: vec![Deployable {
             component: "component.web".parse().unwrap(),
@@ -100,6 +102,43 @@ fn a_freeze_is_asked_about_after_the_approval_and_before_each_batch() {
     assert!(graph.upstream(ordinal(&graph, "freeze")).contains(&ordinal(&graph, "approval")));
     assert!(graph.upstream(ordinal(&graph, "deploy.t-002")).contains(&ordinal(&graph, "freeze-2")));
     assert!(graph.upstream(ordinal(&graph, "freeze-2")).contains(&ordinal(&graph, "verify.t-001")));
+}
+
+#[test]
+fn gates_stand_in_stages_and_those_about_time_before_each_batch() {
+    let gate = |gate| json!({ "kind": "gate", "gate": gate });
+    let policies: Vec<Policy> = [
+        json!({ "kind": "approval", "required_approvals": 1 }),
+        gate(json!({ "schedule": { "windows": [{ "days": ["sat"], "from": "22:00", "until": "04:00" }] } })),
+        gate(json!({ "policy": { "rules": [{ "deny": "no", "when": { "production": false } }] } })),
+        gate(json!({ "manual": { "people": ["bob"] } })),
+        gate(json!({ "security": { "require": ["signature"] } })),
+    ]
+    .into_iter()
+    .map(|policy| serde_json::from_value(policy).unwrap())
+    .collect();
+    let planned = plan(&environment(&json!({ "on_freeze": "refuse" })), 2, &policies).unwrap();
+    let mut laid = String::new();
+    for node in planned.graph.nodes().iter().filter(|node| node.gate.is_some()) {
+        let kind = node.gate.as_ref().map_or("", GateSpec::kind);
+        let after: Vec<_> = node.depends_on.iter().map(ToString::to_string).collect();
+        laid += &format!("{} {kind} after {}\n", node.node_id, after.join(" "));
+    }
+    let expected = "\
+        gate.p-2 policy after \n\
+        approval approval after gate.p-2\n\
+        gate.p-3 manual after gate.p-2\n\
+        gate.p-4 security after gate.p-2\n\
+        freeze freeze_window after approval gate.p-3 gate.p-4\n\
+        gate.p-1 schedule after freeze\n\
+        freeze-2 freeze_window after verify.t-001\n\
+        gate-2.p-1 schedule after freeze-2\n";
+    assert_eq!(laid, expected);
+    let refuses = |id: &str| match &planned.graph.node(ordinal(&planned.graph, id)).unwrap().gate {
+        Some(GateSpec::FreezeWindow(freeze)) => !freeze.on_freeze.is_wait(),
+        other => panic!("{other:?}"),
+    };
+    assert!(refuses("freeze") && !refuses("freeze-2"), "what runs is held, never refused");
 }
 
 #[test]

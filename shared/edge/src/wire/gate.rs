@@ -6,7 +6,7 @@ use weir_domain::{
     actor::Actor,
     canonical::Digest,
     definition::address::Address,
-    gate::{DecisionAction, GateDecision, GateSpec, GateStatus, Verdict},
+    gate::{DecisionAction, Earliest, GateDecision, GateResult, GateSpec, GateStatus, Verdict},
     id::{GateId, OperationId, PromotionId},
     plan::NodeId,
     time::Time,
@@ -32,7 +32,7 @@ pub struct GateDecide {
 pub struct GateView {
     /// Which gate
     pub gate_id: GateId,
-    /// `approval`, `freeze_window`
+    /// `approval`, `manual`, `freeze_window`, `schedule`, `dependency`, `policy` or `security`
     pub kind: String,
     /// Where it stands
     pub status: GateStatus,
@@ -48,8 +48,21 @@ pub struct GateView {
     /// The groups whose members may decide; absent where anyone may who may decide at all
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eligible_groups: Option<Vec<String>>,
+    /// The people who may decide besides, by the actor's id
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub eligible_people: Vec<String>,
     /// Whether whoever asked for it may not decide on it
     pub require_sod: bool,
+    /// What it waits for, in words
+    pub waits_for: String,
+    /// Who or what can end the wait, in words: `anyone of group:release-managers but alice`
+    pub who: String,
+    /// When it could open at the earliest; shown for one gate alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<Earliest>,
+    /// What it would be decided on now; shown for one gate alone
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<serde_json::Value>,
     /// Who asked for what waits
     pub requested_by: Actor,
     /// What was said so far
@@ -74,6 +87,9 @@ pub struct GateView {
     /// When it ended
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_at: Option<Time>,
+    /// What it answered for good, on what
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Box<GateResult>>,
 }
 
 /// How many approvals there are, and how many there have to be

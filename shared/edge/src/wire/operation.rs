@@ -186,6 +186,16 @@ pub enum WaitKind {
     Approval,
     /// A freeze window has to end
     FreezeWindow,
+    /// Somebody has to open a gate by hand
+    Manual,
+    /// It is not yet time
+    Schedule,
+    /// Something else has to end well
+    Dependency,
+    /// What is brought has to be attested
+    Security,
+    /// Rules are looked at
+    Policy,
     /// An agent of the target has to claim the task
     Agent,
     /// A worker has to take the job

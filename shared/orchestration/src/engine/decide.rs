@@ -34,13 +34,13 @@ pub(crate) struct Deciding<'a> {
 }
 
 impl Engine {
-    /// Decides a node that is ready or waits
+    /// Decides a node that is ready or waits; where it goes on waiting, until when at most
     pub(super) async fn decide(
         &self,
         key: NodeKey,
         node: NodeRun,
         work: &mut Work,
-    ) -> Result<(), EngineError> {
+    ) -> Result<Option<Millis>, EngineError> {
         let operation = self.operation(&key.scope, key.operation).await?;
         let graph = self.graph_of(&operation).await?;
         let missing = || EngineError::Inconsistent(format!("the plan has no node {}", key.ordinal));
@@ -60,7 +60,12 @@ impl Engine {
                 Decided::No(FailureSummary::new("not_supported", message))
             }
         };
-        self.carry_decision(key, &node, decided, work).await
+        let until = match &decided {
+            Decided::Later(until) => Some(*until),
+            Decided::Yes | Decided::No(_) => None,
+        };
+        self.carry_decision(key, &node, decided, work).await?;
+        Ok(until)
     }
 
     /// Whether at most as many targets have failed, in the batches before this node, as it allows

@@ -117,7 +117,7 @@ impl Engine {
             Executor::Job => self.send_job(&key.scope, &key, node.attempt, delay).await,
             // An agent of the target finds it in its queue.
             Executor::Agent(_) | Executor::Join => Ok(()),
-            Executor::Decide => self.decide(key, node, work).await,
+            Executor::Decide => self.decide(key, node, work).await.map(|_| ()),
         }
     }
 
@@ -195,9 +195,10 @@ impl Engine {
     async fn look(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
         let due = node.is_due(self.clock.now());
         let attempt = node.attempt;
-        self.decide(key.clone(), node, work).await?;
+        let until = self.decide(key.clone(), node, work).await?;
         if due {
-            let wake = self.clock.now() + LOOK_AGAIN;
+            let soon = self.clock.now() + LOOK_AGAIN;
+            let wake = until.map_or(soon, |until| until.min(soon));
             self.update(&key, &NodeUpdate::Snooze { seen: NodeStatus::Waiting, attempt, wake }).await?;
         }
         Ok(())

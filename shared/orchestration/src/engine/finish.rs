@@ -4,7 +4,7 @@
 //! waits for the token any more, the body runs here. A crash between the two leaves `todo` on the operation.
 
 use super::Engine;
-use crate::{EngineError, definition, delivery, machines::Sent};
+use crate::{EngineError, definition, delivery, gates, machines::Sent};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::BTreeMap;
 use weir_domain::{
@@ -77,6 +77,7 @@ impl Engine {
             | OperationType::ReconcileAdapterRuns => {}
         }
         self.release_run(operation).await?;
+        gates::operation_ended(self, operation).await?;
         self.update_operation(operation, &OperationUpdate::Finished).await?;
         self.done(operation, TODO_FINISH).await
     }

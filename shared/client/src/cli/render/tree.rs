@@ -167,7 +167,7 @@ pub fn wait(wait: &Wait, style: Style) -> String {
     if let Some(until) = wait.until {
         let _ = write!(text, " · until {until}");
     }
-    if let Some(gate) = wait.gate_id.filter(|_| wait.kind == WaitKind::Approval) {
+    if let Some(gate) = wait.gate_id.filter(|_| matches!(wait.kind, WaitKind::Approval | WaitKind::Manual)) {
         let _ = write!(text, " · weir approve {gate}");
     }
     text

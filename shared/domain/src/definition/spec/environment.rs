@@ -1,6 +1,6 @@
 //! `environment`: where releases are brought, in order
 
-use super::{Finding, FreeForm, Ownership, Policy, Principal, Ref, Spec, Weight};
+use super::{Finding, FreeForm, OnFreeze, Ownership, Policy, Principal, Ref, Spec, Weight};
 use crate::definition::{address::Kind, codes::Code};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -32,6 +32,9 @@ pub struct Environment {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     pub freeze_windows: Vec<FreezeWindow>,
+    /// Whether what is asked for in one of them waits for its end, or is refused
+    #[serde(default, skip_serializing_if = "OnFreeze::is_wait")]
+    pub on_freeze: OnFreeze,
     /// How many distinct people must approve a promotion
     #[serde(default)]
     #[schemars(range(max = 20))]
@@ -186,6 +189,9 @@ impl Spec for Environment {
         if before.freeze_windows.iter().any(|window| !is_kept(window, &after.freeze_windows)) {
             weight = weight
                 .and(Weight::narrowing("a freeze window gets shorter, wider in its exceptions, or goes"));
+        }
+        if before.on_freeze == OnFreeze::Refuse && after.on_freeze.is_wait() {
+            weight = weight.and(Weight::narrowing("what meets a freeze window waits instead of being refused"));
         }
         if before.delivery.max_failed < after.delivery.max_failed {
             weight = weight.and(Weight::narrowing("more targets may fail before a deployment has failed"));

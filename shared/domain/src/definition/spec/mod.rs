@@ -14,6 +14,7 @@ mod dashboard;
 mod embedding;
 mod entry;
 pub mod environment;
+pub mod gate;
 mod graph;
 mod integration;
 mod job;
@@ -38,6 +39,10 @@ pub use dashboard::{Dashboard, Panel};
 pub use embedding::Embedding;
 pub use entry::Entry;
 pub use environment::{Delivery, Environment, FreezeWindow, OnFailure, Strategy};
+pub use gate::{
+    ApprovalConfig, AttestationKind, Condition, DependencyConfig, FreezeConfig, GateConfig, ManualGate, OnFreeze,
+    PolicyGate, ReleaseDependency, Rule, Schedule, SecurityGate, Weekday, Window,
+};
 pub use graph::Graph;
 pub use integration::{Integration, IntegrationConfig, IntegrationType, IntegrationUser};
 pub use job::Job;

@@ -1,11 +1,11 @@
-//! `policy`: who must agree
+//! `policy`: who must agree, and what else must be so
 
-use super::{Environment, Finding, Ownership, Ref, Spec, Weight};
+use super::{Environment, Finding, GateConfig, Ownership, Ref, Spec, Weight};
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Who must agree before a release is brought to an environment (requirement 004)
+/// What must be so before a release is brought to an environment (requirement 004)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Policy {
@@ -17,9 +17,13 @@ pub struct Policy {
     /// Where it holds, besides the environments whose `policy_refs` name it
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub environments: Vec<Ref<Environment>>,
-    /// How many distinct people must approve
+    /// How many distinct people must approve, where the kind is `approval`
+    #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(min = 1, max = 20))]
     pub required_approvals: u32,
+    /// What is waited for, where the kind is `gate`: a node of its own in every plan that it holds for
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateConfig>,
     /// Whose approval counts, as names of groups; anybody's who may approve when left out
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub eligible_groups: Vec<String>,
@@ -36,8 +40,15 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PolicyKind {
-    /// The approval of promotions
+    /// The approval of promotions: the strictest of all that hold together make one gate
     Approval,
+    /// A gate of its own
+    Gate,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What an environment and its policies ask for together
@@ -66,7 +77,7 @@ impl ApprovalRule {
             require_sod: environment.require_sod,
             expires_after_s: None,
         };
-        for policy in policies {
+        for policy in policies.into_iter().filter(|policy| policy.kind == PolicyKind::Approval) {
             rule.required_approvals = rule.required_approvals.max(policy.required_approvals);
             rule.require_sod |= policy.require_sod;
             rule.expires_after_s = [rule.expires_after_s, policy.expires_after_s].into_iter().flatten().min();
@@ -96,11 +107,16 @@ impl Spec for Policy {
                 help: Some(format!("write `{name}`")),
             })
         };
-        self.eligible_groups.iter().enumerate().filter_map(prefixed).collect()
+        let mut found: Vec<Finding> = self.eligible_groups.iter().enumerate().filter_map(prefixed).collect();
+        found.extend(self.misfits());
+        found
     }
 
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         let mut weight = Weight::reversible();
+        if before.kind != after.kind || before.gate != after.gate {
+            weight = weight.and(Weight::narrowing("its gate asks for something else"));
+        }
         if after.required_approvals < before.required_approvals {
             let (from, to) = (before.required_approvals, after.required_approvals);
             weight = weight.and(Weight::narrowing(format!("fewer people must approve: {from} → {to}")));
@@ -129,6 +145,34 @@ impl Spec for Policy {
 
     fn weigh_delete(_: &Self) -> Weight {
         Weight::narrowing("approvals that it asks for are asked for no more")
+    }
+}
+
+impl Policy {
+    /// What its kind asks for and is not there, or is there and nothing reads it
+    fn misfits(&self) -> Vec<Finding> {
+        let finding = |path: &str, code, message: &str| {
+            vec![Finding { path: path.to_owned(), code, message: message.to_owned(), help: None }]
+        };
+        let approves = self.required_approvals > 0
+            || !self.eligible_groups.is_empty()
+            || self.require_sod
+            || self.expires_after_s.is_some();
+        match (self.kind, &self.gate) {
+            (PolicyKind::Approval, Some(_)) => {
+                finding("gate", Code::Contradiction, "a policy with a `gate` is of the kind `gate`")
+            }
+            (PolicyKind::Approval, None) if self.required_approvals == 0 => {
+                finding("", Code::MissingField, "`required_approvals` is missing")
+            }
+            (PolicyKind::Approval, None) => Vec::new(),
+            (PolicyKind::Gate, None) => finding("", Code::MissingField, "`gate` is missing"),
+            (PolicyKind::Gate, Some(_)) if approves => {
+                let message = "a policy of the kind `gate` says in `gate.approval` who must approve";
+                finding("kind", Code::Contradiction, message)
+            }
+            (PolicyKind::Gate, Some(gate)) => gate.findings("gate"),
+        }
     }
 }
 

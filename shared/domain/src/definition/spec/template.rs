@@ -1,6 +1,6 @@
 //! `template`: the graph that a recipe follows
 
-use super::{Finding, FreeForm, Job, Ownership, Ref, Spec, Weight};
+use super::{Finding, FreeForm, GateConfig, Job, Ownership, Ref, Spec, Weight};
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -64,6 +64,9 @@ pub struct NodeSpec {
     /// The shared job that it does
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<Ref<Job>>,
+    /// What it waits for, if it is a gate
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateConfig>,
     /// What it is given
     #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
     pub with: FreeForm,
@@ -208,6 +211,7 @@ impl Spec for Template {
             }
         }
         self.check_references(&names, &mut found);
+        self.check_gates(&mut found);
         if let Some((first, cycle)) = self.cycle(&names) {
             found.push(finding(
                 &format!("nodes.{first}.depends_on"),
@@ -227,6 +231,9 @@ impl Spec for Template {
         match before.nodes.iter().filter(guards).find(|node| !kept.contains(&node.id)) {
             Some(node) => {
                 Weight::narrowing(format!("plans no longer hold the {} `{}`", node.node_type, node.id))
+            }
+            None if gates(before).any(|(id, gate)| !gates(after).any(|it| it == (id, gate))) => {
+                Weight::narrowing("a gate asks for something else")
             }
             None => Weight::reversible(),
         }
@@ -270,6 +277,26 @@ impl Template {
         }
     }
 
+    /// A gate says what it waits for, and nothing else does
+    fn check_gates(&self, found: &mut Vec<Finding>) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            match (&node.gate, node.node_type == NodeType::Gate) {
+                (Some(gate), true) => found.extend(gate.findings(&format!("nodes.{i}.gate"))),
+                (None, true) => {
+                    let message = format!("the gate `{}` does not say what it waits for", node.id);
+                    let help = Some("say it in `gate`, such as `gate: {approval: {required_approvals: 1}}`".to_owned());
+                    found.push(finding(&format!("nodes.{i}"), Code::MissingField, message, help));
+                }
+                (Some(_), false) => {
+                    let message = format!("`{}` is a {} and waits at no gate", node.id, node.node_type);
+                    let help = Some("make it `type: gate`, or a node of its own that this one depends on".to_owned());
+                    found.push(finding(&format!("nodes.{i}.gate"), Code::Contradiction, message, help));
+                }
+                (None, false) => {}
+            }
+        }
+    }
+
     fn is_verified(&self, id: &str) -> bool {
         self.nodes
             .iter()
@@ -287,6 +314,10 @@ impl Template {
         let name = |i: &usize| self.nodes.get(*i).map(|node| node.id.clone());
         Some((*cycle.first()?, cycle.iter().chain(cycle.first()).filter_map(name).collect()))
     }
+}
+
+fn gates(template: &Template) -> impl Iterator<Item = (&String, &GateConfig)> {
+    template.nodes.iter().filter_map(|node| Some((&node.id, node.gate.as_ref()?)))
 }
 
 fn finding(path: &str, code: Code, message: String, help: Option<String>) -> Finding {

@@ -1,0 +1,210 @@
+//! Gates: opened by the node that waits for them, decided by people or by themselves
+//!
+//! Every gate of every operation has one record under a derived id. It is written when the gate begins to wait, or,
+//! where it never had to, with its answer; the answer is written before the node ends, so that whoever asks again
+//! after a crash finds it and decides the same.
+
+mod decisions;
+mod facts;
+mod watch;
+
+pub use decisions::{DecisionError, record_decision};
+pub(crate) use watch::operation_ended;
+
+use crate::{
+    Engine, EngineError,
+    engine::{Decided, Deciding},
+    queues::Notice,
+    records::record,
+};
+use weir_domain::{
+    delivery::{GateOutcome, PromotionCommand},
+    engine::{LOOK_AGAIN, Operation},
+    failure::FailureSummary,
+    gate::{
+        Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge,
+    },
+    id::{GateId, Id as _, OperationId},
+    plan::Graph,
+    timeline::TimelineKind,
+};
+use weir_store::{Entity as _, Key, TransactError, Write};
+
+/// How often a decision that met another one is made again on the gate as it is then
+const DECISION_TRIES: u32 = 8;
+
+/// The gate of a node: whoever asks derives the same id
+pub fn gate_id(operation: OperationId, ordinal: u32) -> GateId {
+    GateId::derived(operation.millis(), &format!("{operation}/{ordinal}"))
+}
+
+/// The record of the gate at `ordinal`, if it has been asked, and what it answers now; nothing where there is no gate
+pub async fn ask(
+    engine: &Engine,
+    operation: &Operation,
+    graph: &Graph,
+    ordinal: u32,
+) -> Result<Option<(Option<Gate>, GateAnswer)>, EngineError> {
+    let Some(spec) = graph.node(ordinal).and_then(|node| node.gate.as_ref()) else { return Ok(None) };
+    let info = &operation.info;
+    let key = Key::entity(&info.scope, Gate::KIND, gate_id(info.operation_id, ordinal));
+    let gate = engine.table.read::<Gate>(&key).await?.map(|(gate, _)| gate);
+    let facts = facts::gather(engine, operation, graph, spec, gate.clone()).await?;
+    Ok(Some((gate, spec.ask(&facts, engine.clock.now()))))
+}
+
+pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
+    let no_kind = || EngineError::Inconsistent(format!("`{}` is a gate of no kind", d.plan_node.node_id));
+    let spec = d.plan_node.gate.as_ref().ok_or_else(no_kind)?;
+    let info = &d.operation.info;
+    let id = gate_id(info.operation_id, d.node.ordinal);
+    let key = Key::entity(&info.scope, Gate::KIND, id);
+    for _ in 0..DECISION_TRIES {
+        let read = engine.table.read::<Gate>(&key).await?;
+        if let Some((gate, _)) = &read
+            && gate.status != GateStatus::Open
+        {
+            return settled(engine, d, gate).await;
+        }
+        let facts =
+            facts::gather(engine, d.operation, d.graph, spec, read.as_ref().map(|(gate, _)| gate.clone()))
+                .await?;
+        let expected = read.as_ref().map(|(_, version)| *version);
+        let gate = match read {
+            Some((gate, _)) => gate,
+            None => new(engine, d, spec, id)?,
+        };
+        let now = engine.clock.now();
+        if let Some(event) = judge(&gate, &facts, now) {
+            let after = apply(gate, &event);
+            if end(engine, d, &after, expected).await? {
+                return settled(engine, d, &after).await;
+            }
+            continue; // Somebody decided, or opened it, meanwhile: look at it again.
+        }
+        if expected.is_none() && !open(engine, d, &gate).await? {
+            continue;
+        }
+        let answer = spec.ask(&facts, now);
+        let times = [answer.earliest.time(), gate.expires_at].into_iter().flatten();
+        return Ok(Decided::Later(times.map(Into::into).min().unwrap_or(now + LOOK_AGAIN)));
+    }
+    Err(TransactError::Conflict(vec![0]).into())
+}
+
+/// The gate as it is first recorded
+fn new(engine: &Engine, d: &Deciding<'_>, spec: &GateSpec, id: GateId) -> Result<Gate, EngineError> {
+    let info = &d.operation.info;
+    let now = engine.clock.now();
+    let hash = closure_hash(d.graph, d.node.ordinal).map_err(|e| EngineError::Inconsistent(e.to_string()))?;
+    // Every wait has an end: that of the whole operation where the gate has none of its own.
+    let patience = spec.patience().map_or(info.deadline, |patience| info.deadline.min(now + patience));
+    Ok(Gate {
+        gate_id: id,
+        operation_id: info.operation_id,
+        ordinal: d.node.ordinal,
+        node_id: d.plan_node.node_id.clone(),
+        spec: spec.clone(),
+        status: GateStatus::Open,
+        subject: info.title.clone(),
+        environment: info.environment.as_deref().and_then(|address| address.parse().ok()),
+        promotion_id: info.promotion_id,
+        requested_by: info.actor.clone(),
+        closure_hash: hash,
+        decisions: Vec::new(),
+        created_at: now.into(),
+        expires_at: Some(patience.into()),
+        decided_at: None,
+        result: None,
+    })
+}
+
+/// Lets the gate wait and lets people know. Opened twice, it is one gate: its id is derived
+async fn open(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<bool, EngineError> {
+    let scope = &d.operation.info.scope;
+    let waits_for = match gate.spec.people() {
+        Some(people) => format!("{} of {}", people.need, gate.who()),
+        None => gate.spec.words(),
+    };
+    let message = format!("`{}` waits for {waits_for}", gate.node_id);
+    let mut writes = vec![
+        Write::Create(record(scope, gate)?),
+        engine.event(d.operation, TimelineKind::GateOpened, message, None)?,
+    ];
+    for watch in watch::watches(gate) {
+        writes.push(Write::Create(record(scope, &watch)?));
+    }
+    if gate.spec.is_for_people()
+        && let Some(write) = engine.move_promotion(d.operation, PromotionCommand::AwaitApproval).await?
+    {
+        writes.push(write);
+    }
+    let opened = engine.commit(&writes).await?;
+    if opened && gate.spec.is_for_people() {
+        // A notice that is lost is no harm: the gate is listed, and `explain` names it.
+        engine.queues.send_notice(&Notice { scope: scope.clone(), gate: gate.gate_id }).await?;
+    }
+    Ok(opened)
+}
+
+/// Records what the gate answered; `expected` is the version of its record, if it had to wait
+async fn end(
+    engine: &Engine,
+    d: &Deciding<'_>,
+    after: &Gate,
+    expected: Option<u64>,
+) -> Result<bool, EngineError> {
+    let scope = &d.operation.info.scope;
+    let record = record(scope, after)?;
+    let Some(expected) = expected else { return engine.commit(&[Write::Create(record)]).await };
+    let message = format!("`{}` is {}", after.node_id, after.status.as_str());
+    let event = engine.event(d.operation, TimelineKind::GateEnded, message, None)?;
+    let done = engine.commit(&[Write::Replace { expected, record }, event]).await?;
+    if done {
+        watch::forget(engine, scope, after).await?;
+    }
+    Ok(done)
+}
+
+/// What follows from the answer of a gate, as often as it is asked
+async fn settled(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<Decided, EngineError> {
+    let verdict = gate.verdict(engine.clock.now());
+    note_outcome(engine, d, gate).await?;
+    Ok(match verdict.result {
+        VerdictResult::Allow => Decided::Yes,
+        VerdictResult::Deny | VerdictResult::Pending => {
+            let code = verdict.reason_codes.first().map_or("denied", |code| code.as_str());
+            let what = gate.result.as_ref().map(|result| format!(": {}", result.what)).unwrap_or_default();
+            Decided::No(FailureSummary::from_outside(code, &format!("a gate has denied it{what}")))
+        }
+    })
+}
+
+/// Keeps on the promotion what a gate answered, once for each gate
+async fn note_outcome(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<(), EngineError> {
+    if d.plan_node.batch.is_some() {
+        return Ok(()); // asked again between batches: the decision has been stated
+    }
+    let now = engine.clock.now();
+    let result = gate.result.as_deref();
+    let outcome = GateOutcome {
+        node_id: gate.node_id.clone(),
+        gate_id: Some(gate.gate_id),
+        kind: gate.spec.kind().to_owned(),
+        inputs: result.map(|result| result.inputs.clone()).unwrap_or_default(),
+        verdict: gate.verdict(now),
+        by: result.map(|result| result.by.clone()),
+        closure_hash: Some(gate.closure_hash.clone()),
+        at: gate.decided_at.unwrap_or(now.into()),
+    };
+    engine
+        .change_promotion(d.operation, |promotion| {
+            if promotion.decision_record.iter().any(|noted| noted.node_id == outcome.node_id) {
+                return None;
+            }
+            let mut after = promotion.clone();
+            after.decision_record.push(outcome.clone());
+            Some(after)
+        })
+        .await
+}
