@@ -30,7 +30,7 @@ impl Endpoint for GateGet {
         let (gate, _) = read.ok_or_else(missing)?;
         let operation = cx.table().operation_get(&call.scope, gate.operation_id).await?;
         let operation = operation.ok_or_else(missing)?;
-        let graph = cx.engine().graph(&operation.info.graph_hash).await?;
+        let graph = cx.engine().graph_of(&operation).await?;
         Ok(match gates::ask(cx.engine(), &operation, &graph, gate.ordinal).await? {
             Some((Some(gate), answer)) => view::asked(gate, answer, call.now),
             Some((None, _)) | None => view::view(gate, call.now),

@@ -7,7 +7,7 @@ use super::{
     interaction::{Click, Interaction, SlackForm, SlackMessage, plain},
     people,
 };
-use crate::gate::{refusal, who};
+use crate::gate::refusal;
 use weir_domain::{
     actor::Actor,
     gate::{DecisionAction, DecisionRequest, Gate, GateStatus, tally},
@@ -102,7 +102,7 @@ fn told(gate: &Gate, actor: &Actor, action: DecisionAction, now: weir_domain::ti
     }
     if gate.status == GateStatus::Open {
         let (have, need) = tally(gate, now).unwrap_or_default();
-        text.push_str(&format!("\napprovals {have} of {need} · needs {}", plain(&who(gate))));
+        text.push_str(&format!("\napprovals {have} of {need} · needs {}", plain(&gate.who())));
     }
     text
 }

@@ -31,7 +31,7 @@ pub fn opening(schedule: &Schedule, now: Millis) -> Option<Millis> {
     first
         .series(1.day())
         .take(DAYS)
-        .flat_map(|date| schedule.windows.iter().filter_map(move |window| Some((date, window))))
+        .flat_map(|date| schedule.windows.iter().map(move |window| (date, window)))
         .filter_map(|(date, window)| hours(window, date, &zone))
         .filter(|(_, end)| from < *end)
         .map(|(start, _)| start.max(from))

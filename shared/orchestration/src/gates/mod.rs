@@ -131,7 +131,7 @@ async fn open(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<bool, En
         Write::Create(record(scope, gate)?),
         engine.event(d.operation, TimelineKind::GateOpened, message, None)?,
     ];
-    for watch in watch::watches(gate) {
+    if let Some(watch) = watch::watches(gate) {
         writes.push(Write::Create(record(scope, &watch)?));
     }
     if gate.spec.is_for_people()

@@ -4,7 +4,7 @@
 
 use super::gate_id;
 use crate::{Engine, EngineError, queues::Notice, records::record};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, future::BoxFuture, stream};
 use weir_domain::{
     engine::Operation,
     gate::{Dependency, Gate, GateSpec, GateStatus, apply, void},
@@ -45,9 +45,18 @@ pub(super) async fn forget(engine: &Engine, scope: &Scope, gate: &Gate) -> Resul
 }
 
 /// The operation has ended: its gates wait for nobody any more, and whoever waited for it is asked
-pub(crate) async fn operation_ended(engine: &Engine, operation: &Operation) -> Result<(), EngineError> {
+///
+/// Boxed: what follows from one operation's end may be another one's.
+pub(crate) fn operation_ended<'a>(
+    engine: &'a Engine,
+    operation: &'a Operation,
+) -> BoxFuture<'a, Result<(), EngineError>> {
+    ended(engine, operation).boxed()
+}
+
+async fn ended(engine: &Engine, operation: &Operation) -> Result<(), EngineError> {
     let info = &operation.info;
-    let graph = engine.graph(&info.graph_hash).await?;
+    let graph = engine.graph_of(operation).await?;
     let gates = (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type == NodeType::Gate);
     let voided: Vec<_> = gates.map(|(ordinal, _)| void_gate(engine, operation, ordinal)).collect();
     stream::iter(voided).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
@@ -58,7 +67,7 @@ pub(crate) async fn operation_ended(engine: &Engine, operation: &Operation) -> R
         for watch in engine.table.list::<GateWatch>(&query, None, WATCHES_MAX).await?.0 {
             let node = NodeKey::new(&info.scope, watch.operation_id, watch.ordinal);
             // One that cannot be driven now is driven by its own wake time.
-            if let Err(error) = Box::pin(engine.drive_node(&node)).await {
+            if let Err(error) = engine.drive_node(&node).await {
                 tracing::warn!(gate = %watch.gate_id, error = &error as &dyn std::error::Error, "could not ask a gate again");
             }
         }
@@ -82,7 +91,7 @@ async fn void_gate(engine: &Engine, operation: &Operation, ordinal: u32) -> Resu
         engine.event(operation, TimelineKind::GateEnded, message, None)?,
     ];
     engine.commit(&writes).await?;
-    super::watch::forget(engine, scope, &after).await?;
+    forget(engine, scope, &after).await?;
     if after.spec.is_for_people() {
         engine.queues.send_notice(&Notice { scope: scope.clone(), gate: after.gate_id }).await?;
     }
