@@ -50,10 +50,9 @@ pub(crate) fn refusal(refused: GateRefusal, actor: &Actor, gate: &Gate) -> Probl
             Kind::AlreadyDecided,
             format!("`{}` has decided on gate `{id}` already; {} may", actor.person(), gate.who()),
         ),
-        GateRefusal::CommentMissing => (
-            Kind::InvalidBody,
-            format!("gate `{id}` is opened by hand: say why in `comment`"),
-        ),
+        GateRefusal::CommentMissing => {
+            (Kind::InvalidBody, format!("gate `{id}` is opened by hand: say why in `comment`"))
+        }
         GateRefusal::CommentTooLong => {
             (Kind::LimitExceeded, format!("a comment has at most {COMMENT_MAX} characters"))
         }

@@ -15,7 +15,9 @@ pub use promotion::{
 };
 pub use release::{Release, ReleaseCommand, ReleaseComponent, ReleaseError, ReleaseStatus, SourceRef};
 pub use target::{Installed, TargetState, VersionSticker};
-pub use version::{Attestation, AttestationStatus, TAG_MAX, Version, VersionRefusal, is_semver, is_tag, register};
+pub use version::{
+    Attestation, AttestationStatus, TAG_MAX, Version, VersionRefusal, is_semver, is_tag, register,
+};
 
 /// A command that a record's status does not allow
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

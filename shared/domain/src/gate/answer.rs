@@ -4,11 +4,11 @@
 //! asks it to move a node, `explain` and the API ask it to say what is waited for.
 
 use super::{
-    record::Gate,
     automatic::{self, freeze},
     dependency::{self, DependencyState},
     people::who_may,
     policy::{self, PlanFacts},
+    record::Gate,
     schedule,
     security::{self, Brought},
     spec::GateSpec,
@@ -145,10 +145,10 @@ impl GateSpec {
             Some(people) if people.comment => ReasonCode::HandMissing,
             Some(_) | None => ReasonCode::ApprovalsMissing,
         };
-        let verdict = facts.gate.as_ref().map_or_else(
-            || Verdict::new(VerdictResult::Pending, missing()),
-            |gate| gate.verdict(now),
-        );
+        let verdict = facts
+            .gate
+            .as_ref()
+            .map_or_else(|| Verdict::new(VerdictResult::Pending, missing()), |gate| gate.verdict(now));
         let earliest = match (verdict.result, verdict.reason_codes.first()) {
             (VerdictResult::Allow, _) => Earliest::Now {},
             (VerdictResult::Deny, _) | (_, Some(ReasonCode::NobodyEligible)) => Earliest::Never {},

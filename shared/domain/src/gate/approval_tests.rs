@@ -167,7 +167,12 @@ fn a_manual_gate_is_opened_by_one_who_is_named_and_says_why() {
         let action = DecisionAction::Approved;
         let request = DecisionRequest { actor: by, action, comment, closure_hash: None, now: Millis(1) };
         let after = decide(&open, &request).map(|events| events.iter().fold(open.clone(), apply));
-        assert_eq!(after.as_ref().map(|gate| gate.status).map_err(|it| *it), expected, "{} {comment:?}", by.id);
+        assert_eq!(
+            after.as_ref().map(|gate| gate.status).map_err(|it| *it),
+            expected,
+            "{} {comment:?}",
+            by.id
+        );
         if let Ok(Gate { result: Some(result), .. }) = after {
             assert_eq!((&result.by, &result.closure_hash), (by, &open.closure_hash));
             assert_eq!(result.inputs["decisions"][0]["comment"], comment.unwrap());

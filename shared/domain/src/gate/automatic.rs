@@ -70,7 +70,9 @@ pub fn freeze_verdict(freeze: &Freeze, on_freeze: OnFreeze) -> Verdict {
     match (freeze, on_freeze) {
         (Freeze::Clear {}, _) => Verdict::new(VerdictResult::Allow, ReasonCode::NotFrozen),
         (Freeze::Excepted { .. }, _) => Verdict::new(VerdictResult::Allow, ReasonCode::FreezeException),
-        (Freeze::WaitUntil { .. }, OnFreeze::Wait) => Verdict::new(VerdictResult::Pending, ReasonCode::Frozen),
+        (Freeze::WaitUntil { .. }, OnFreeze::Wait) => {
+            Verdict::new(VerdictResult::Pending, ReasonCode::Frozen)
+        }
         (Freeze::WaitUntil { .. }, OnFreeze::Refuse) => Verdict::new(VerdictResult::Deny, ReasonCode::Frozen),
     }
 }

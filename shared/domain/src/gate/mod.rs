@@ -23,7 +23,8 @@ pub use dependency::DependencyState;
 pub use people::{People, who_may};
 pub use policy::PlanFacts;
 pub use record::{
-    DecisionAction, DecisionRequest, Gate, GateCommand, GateDecision, GateEvent, GateRefusal, GateStatus, apply,
+    DecisionAction, DecisionRequest, Gate, GateCommand, GateDecision, GateEvent, GateRefusal, GateStatus,
+    apply,
 };
 pub use schedule::{opening, opening_between};
 pub use security::Brought;

@@ -49,9 +49,8 @@ pub fn holds(condition: &Condition, facts: &PlanFacts) -> bool {
     };
     let environment = |address: &Address| condition.environments.iter().any(|it| it.address() == address);
     // A build, `1.0.0+001`, is no pre-release.
-    let prerelease = || {
-        facts.version.as_deref().is_some_and(|it| it.split('+').next().is_some_and(|it| it.contains('-')))
-    };
+    let prerelease =
+        || facts.version.as_deref().is_some_and(|it| it.split('+').next().is_some_and(|it| it.contains('-')));
     any(condition.operation_types.is_empty(), condition.operation_types.contains(&facts.operation_type))
         && any(condition.environments.is_empty(), facts.environment.as_ref().is_some_and(environment))
         && condition.production.is_none_or(|production| production == facts.production)

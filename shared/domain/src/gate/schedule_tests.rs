@@ -21,7 +21,8 @@ fn opens(schedule: &Schedule, now: &str) -> String {
 
 #[test]
 fn windows_open_at_their_time_of_the_day_in_their_zone() {
-    let office = schedule("Europe/Berlin", &[("mon tue wed thu", "09:00", "17:00"), ("fri", "09:00", "12:00")]);
+    let office =
+        schedule("Europe/Berlin", &[("mon tue wed thu", "09:00", "17:00"), ("fri", "09:00", "12:00")]);
     for (now, expected) in [
         ("2026-11-20T07:59:59Z", "2026-11-20T08:00:00Z"), // Friday; winter time is UTC+1
         ("2026-11-20T10:59:59Z", "2026-11-20T10:59:59Z"),

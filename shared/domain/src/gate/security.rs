@@ -99,7 +99,11 @@ mod tests {
             (true, vec![brought(&whole), brought(&whole[..1])], "pending attestation_missing"),
             (true, vec![brought(&[(Scan, Failed), (Signature, Passed)])], "deny attestation_failed"),
             (true, vec![brought(&[(Scan, Failed), (Signature, Passed), (Scan, Passed)])], "allow attested"),
-            (true, vec![brought(&[(Scan, Passed), (Signature, Passed), (Scan, Failed)])], "deny attestation_failed"),
+            (
+                true,
+                vec![brought(&[(Scan, Passed), (Signature, Passed), (Scan, Failed)])],
+                "deny attestation_failed",
+            ),
             (true, vec![brought(&[(Scan, Failed)])], "deny attestation_failed"),
         ] {
             let gate = SecurityGate { require: vec![Signature, Scan], expires_after_s: waits.then_some(60) };

@@ -31,8 +31,7 @@ fn component() -> Component {
 
 fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Planned, PlanError> {
     let environment = "environment.e".parse().unwrap();
-    let named: Vec<Address> =
-        (0..policies.len()).map(|n| format!("policy.p-{n}").parse().unwrap()).collect();
+    let named: Vec<Address> = (0..policies.len()).map(|n| format!("policy.p-{n}").parse().unwrap()).collect();
     let (component, template) = (component(), template());
     plan_delivery(&DeliveryRequest {
         environment: &environment,

@@ -21,9 +21,7 @@ use weir_domain::{
     delivery::{GateOutcome, PromotionCommand},
     engine::{LOOK_AGAIN, Operation},
     failure::FailureSummary,
-    gate::{
-        Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge,
-    },
+    gate::{Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge},
     id::{GateId, Id as _, OperationId},
     plan::Graph,
     timeline::TimelineKind,

@@ -62,8 +62,7 @@ async fn ended(engine: &Engine, operation: &Operation) -> Result<(), EngineError
     stream::iter(voided).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
     let ended = std::iter::once(info.operation_id.to_string()).chain(info.environment.clone());
     for on in ended {
-        let query =
-            Query::Partition { pk: Key::watch_partition(&info.scope, &on), prefix: String::new() };
+        let query = Query::Partition { pk: Key::watch_partition(&info.scope, &on), prefix: String::new() };
         for watch in engine.table.list::<GateWatch>(&query, None, WATCHES_MAX).await?.0 {
             let node = NodeKey::new(&info.scope, watch.operation_id, watch.ordinal);
             // One that cannot be driven now is driven by its own wake time.

@@ -191,7 +191,8 @@ impl Spec for Environment {
                 .and(Weight::narrowing("a freeze window gets shorter, wider in its exceptions, or goes"));
         }
         if before.on_freeze == OnFreeze::Refuse && after.on_freeze.is_wait() {
-            weight = weight.and(Weight::narrowing("what meets a freeze window waits instead of being refused"));
+            weight =
+                weight.and(Weight::narrowing("what meets a freeze window waits instead of being refused"));
         }
         if before.delivery.max_failed < after.delivery.max_failed {
             weight = weight.and(Weight::narrowing("more targets may fail before a deployment has failed"));

@@ -40,8 +40,8 @@ pub use embedding::Embedding;
 pub use entry::Entry;
 pub use environment::{Delivery, Environment, FreezeWindow, OnFailure, Strategy};
 pub use gate::{
-    ApprovalConfig, AttestationKind, Condition, DependencyConfig, FreezeConfig, GateConfig, ManualGate, OnFreeze,
-    PolicyGate, ReleaseDependency, Rule, Schedule, SecurityGate, Weekday, Window,
+    ApprovalConfig, AttestationKind, Condition, DependencyConfig, FreezeConfig, GateConfig, ManualGate,
+    OnFreeze, PolicyGate, ReleaseDependency, Rule, Schedule, SecurityGate, Weekday, Window,
 };
 pub use graph::Graph;
 pub use integration::{Integration, IntegrationConfig, IntegrationType, IntegrationUser};

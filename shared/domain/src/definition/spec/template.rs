@@ -284,12 +284,16 @@ impl Template {
                 (Some(gate), true) => found.extend(gate.findings(&format!("nodes.{i}.gate"))),
                 (None, true) => {
                     let message = format!("the gate `{}` does not say what it waits for", node.id);
-                    let help = Some("say it in `gate`, such as `gate: {approval: {required_approvals: 1}}`".to_owned());
+                    let help = Some(
+                        "say it in `gate`, such as `gate: {approval: {required_approvals: 1}}`".to_owned(),
+                    );
                     found.push(finding(&format!("nodes.{i}"), Code::MissingField, message, help));
                 }
                 (Some(_), false) => {
                     let message = format!("`{}` is a {} and waits at no gate", node.id, node.node_type);
-                    let help = Some("make it `type: gate`, or a node of its own that this one depends on".to_owned());
+                    let help = Some(
+                        "make it `type: gate`, or a node of its own that this one depends on".to_owned(),
+                    );
                     found.push(finding(&format!("nodes.{i}.gate"), Code::Contradiction, message, help));
                 }
                 (None, false) => {}

@@ -206,7 +206,8 @@ impl GateConfig {
         ];
         let count = said.into_iter().filter(|said| *said).count();
         if count != 1 {
-            let kinds = "`approval`, `freeze_window`, `manual`, `schedule`, `dependency`, `policy` or `security`";
+            let kinds =
+                "`approval`, `freeze_window`, `manual`, `schedule`, `dependency`, `policy` or `security`";
             found.push(Finding {
                 path: path.to_owned(),
                 code: Code::Contradiction,

@@ -145,7 +145,9 @@ pub struct ZoneName(String);
 
 /// A text that names no time zone
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no time zone `{0}`: expected a name of the IANA database, such as `Europe/Berlin` or `UTC`")]
+#[error(
+    "there is no time zone `{0}`: expected a name of the IANA database, such as `Europe/Berlin` or `UTC`"
+)]
 pub struct ZoneNameError(String);
 
 /// The zones that the program itself carries: an answer must not depend on the machine
@@ -195,7 +197,10 @@ impl Schedule {
             path: path.to_owned(),
             code: Code::MissingField,
             message: "it says no time".to_owned(),
-            help: Some("say `not_before`, or `windows` such as `{days: [sat], from: \"22:00\", until: \"04:00\"}`".to_owned()),
+            help: Some(
+                "say `not_before`, or `windows` such as `{days: [sat], from: \"22:00\", until: \"04:00\"}`"
+                    .to_owned(),
+            ),
         }]
     }
 }
