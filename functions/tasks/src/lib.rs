@@ -12,9 +12,6 @@ use weir_edge::Cx;
 use weir_orchestration::{EngineError, SegmentNext};
 use weir_store::NodeKey;
 
-/// Rounds after which a segment goes on in a new execution: a round leaves 331 events of at most 25,000
-const ROUNDS_MAX: u32 = 20;
-
 /// How a task failed, in the two words that the state machines know
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -97,11 +94,7 @@ pub async fn run(cx: &Cx, handler: &str, event: Value) -> Result<Value, TaskErro
         }
         "segment_finish" => {
             let SegmentEvent { scope, operation, segment, round } = read(event)?;
-            let mut next = engine.segment_finish(&scope, operation, segment).await?;
-            if next == SegmentNext::Again && round >= ROUNDS_MAX {
-                engine.revive_segments(&scope, operation).await?;
-                next = SegmentNext::Done;
-            }
+            let next = engine.segment_round(&scope, operation, segment, round).await?;
             let answer = SegmentAnswer { next, round: round + 1 };
             return serde_json::to_value(answer).map_err(|error| TaskError::Terminal(Box::new(error)));
         }

@@ -5,6 +5,7 @@ use crate::{
     definition::{self, GroupError},
     queues::Job,
 };
+use async_trait::async_trait;
 use std::time::Duration;
 use weir_adapters::{Call, Done, Failed, adapter};
 use weir_domain::{
@@ -33,9 +34,48 @@ pub enum JobEnd {
     Dropped,
 }
 
+/// Whoever does the work of an attempt
+#[async_trait]
+pub(crate) trait Worker: Send + Sync {
+    /// Does it
+    async fn work(
+        &self,
+        engine: &Engine,
+        operation: &Operation,
+        node: &NodeRun,
+        contract: &JobContract,
+    ) -> Result<Done, Failed>;
+}
+
+/// The adapters of this version
+struct Adapters;
+
+#[async_trait]
+impl Worker for Adapters {
+    async fn work(
+        &self,
+        engine: &Engine,
+        operation: &Operation,
+        node: &NodeRun,
+        contract: &JobContract,
+    ) -> Result<Done, Failed> {
+        engine.work(operation, node, contract).await
+    }
+}
+
 impl Engine {
     /// Runs the attempt that a message asks for. A message that comes twice finds the attempt started
     pub async fn run_job(&self, job: &Job, holder: &str) -> Result<JobEnd, EngineError> {
+        self.run_attempt(job, holder, &Adapters).await
+    }
+
+    /// Runs an attempt with a heartbeat while `worker` is at it
+    pub(crate) async fn run_attempt(
+        &self,
+        job: &Job,
+        holder: &str,
+        worker: &dyn Worker,
+    ) -> Result<JobEnd, EngineError> {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
         let operation = self.operation(&job.scope, job.operation).await?;
         let graph = self.graph_of(&operation).await?;
@@ -51,7 +91,8 @@ impl Engine {
             Started::No => return Ok(JobEnd::Dropped),
         };
         let ended = tokio::select! {
-            ended = self.work(&operation, &node, contract) => ended,
+            biased;
+            ended = worker.work(self, &operation, &node, contract) => ended,
             () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),
         };
         let (log, outcome) = match ended {

@@ -7,6 +7,7 @@ pub mod bench;
 pub mod check;
 pub mod generate;
 pub mod package;
+pub mod sim;
 pub mod template;
 pub mod yaml;
 

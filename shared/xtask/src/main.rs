@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{Error, bench, check, generate, package};
+use xtask::{Error, bench, check, generate, package, sim};
 
 /// What is done to the workspace
 #[derive(Debug, Parser)]
@@ -32,6 +32,8 @@ enum Command {
     Check,
     /// Measure what Weir holds itself to, and print it as JSON
     Bench,
+    /// Run the engine in a simulated region where everything fails that can
+    Sim(sim::Options),
 }
 
 fn main() -> ExitCode {
@@ -51,5 +53,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Package { arch } => package::package(arch),
         Command::Check => check::check(),
         Command::Bench => bench::bench(),
+        Command::Sim(options) => sim::sim(&options),
     }
 }

@@ -6,6 +6,7 @@
 use super::node::{NodeRun, Past};
 use crate::{failure::FailureSummary, plan::NodeStatus, time::Millis};
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 /// A condition that did not hold
 ///
@@ -16,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub struct Refused;
 
 /// One conditional write on one node run
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 pub enum NodeUpdate {
     /// A task token arrived. No condition but that the node exists
     Arrive {

@@ -4,6 +4,7 @@ use super::{Refused, operation::Operation};
 use crate::{failure::FailureSummary, operation::OperationStatus, time::Millis};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use strum::IntoStaticStr;
 
 /// Put every node, start every segment, drive the roots
 pub const TODO_BEGIN: &str = "begin";
@@ -15,7 +16,7 @@ pub const TODO_RESUME: &str = "resume";
 pub const TODO_FINISH: &str = "finish";
 
 /// One conditional write on one operation
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 pub enum OperationUpdate {
     /// The root execution's token arrived. No condition but that the operation exists
     Arrive {

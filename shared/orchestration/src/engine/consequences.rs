@@ -1,4 +1,4 @@
-//! What follows from a node's end: tell its dependents, end its state, close it
+//! What follows from a node's end: tell its dependents, end its state, drive who was told, close it
 //!
 //! In this order, so that a crash anywhere leaves `wake` on the node itself: the node that was to wake another
 //! stays findable until the other has been claimed.
@@ -31,14 +31,19 @@ impl Engine {
             // A join has no iteration whose end would close its segment.
             self.close_segment_if_ended(&key.scope, key.operation, node.segment).await?;
         }
-        match self.update(key, &NodeUpdate::Close { out_ver: node.out_ver }).await? {
+        work.close(key.clone(), node);
+        Ok(())
+    }
+
+    /// Its consequences have been done, and whoever they made claimable has been driven
+    pub(super) async fn close(&self, key: NodeKey, node: NodeRun) -> Result<Work, EngineError> {
+        let mut work = Work::default();
+        match self.update(&key, &NodeUpdate::Close { out_ver: node.out_ver }).await? {
             // A patch added a dependent meanwhile.
-            Applied::Refused(Some(now)) if now.status.is_terminal() && !now.closed => {
-                work.ended(key.clone(), now)
-            }
+            Applied::Refused(Some(now)) if now.status.is_terminal() && !now.closed => work.ended(key, now),
             Applied::Done(_) | Applied::Refused(_) => {}
         }
-        Ok(())
+        Ok(work)
     }
 
     /// Tells every dependent, and puts on the list what the tellings make possible; `false` if one is missing

@@ -52,12 +52,17 @@ impl Engine {
     /// Works off the list, wave by wave. Stops at the first error: `wake` on each item says what is left
     pub(super) async fn carry_out(&self, mut work: Work) -> Result<(), EngineError> {
         loop {
-            let wave: Vec<_> = work.wave().into_iter().map(|step| self.carry_step(step).boxed()).collect();
-            if wave.is_empty() {
+            let (steps, closing) = work.wave();
+            if steps.is_empty() && closing.is_empty() {
                 return Ok(());
             }
-            let left: Vec<Work> = stream::iter(wave).buffered(PARALLEL).try_collect().await?;
-            left.into_iter().for_each(|more| work.extend(more));
+            let steps: Vec<_> = steps.into_iter().map(|step| self.carry_step(step).boxed()).collect();
+            let left: Vec<Work> = stream::iter(steps).buffered(PARALLEL).try_collect().await?;
+            // Only now has everyone who was told been claimed: until then the teller has to stay findable.
+            let closing: Vec<_> =
+                closing.into_iter().map(|(key, node)| self.close(key, node).boxed()).collect();
+            let again: Vec<Work> = stream::iter(closing).buffered(PARALLEL).try_collect().await?;
+            left.into_iter().chain(again).for_each(|more| work.extend(more));
         }
     }
 

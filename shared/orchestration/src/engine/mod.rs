@@ -7,6 +7,7 @@ mod consequences;
 mod decide;
 mod drive;
 mod finish;
+mod follow;
 mod reconcile;
 mod segment;
 mod work;

@@ -90,6 +90,10 @@ impl Engine {
         }
         let rest = OperationUpdate::Rest { wake: Some(self.next_check_in(operation)) };
         self.update_operation(operation, &rest).await?;
+        if operation.materialised && operation.open.is_empty() {
+            // Whoever closed the last segment died before the operation was ended.
+            return self.finish(operation).await;
+        }
         let graph = self.graph_of(operation).await?;
         for segment in operation.open.clone() {
             self.close_segment_if_ended(&info.scope, info.operation_id, segment).await?;

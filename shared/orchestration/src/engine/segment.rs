@@ -16,7 +16,27 @@ pub enum SegmentNext {
     Done,
 }
 
+/// Rounds after which a segment goes on in a new execution: a round leaves 331 events of at most 25,000
+const ROUNDS_MAX: u32 = 20;
+
 impl Engine {
+    /// Every iteration of the segment's Map has ended, for the `round`th time; one that has gone as far as its history
+    /// may goes on in a new execution
+    pub async fn segment_round(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+        round: u32,
+    ) -> Result<SegmentNext, EngineError> {
+        let next = self.segment_finish(scope, operation, segment).await?;
+        if next == SegmentNext::Again && round >= ROUNDS_MAX {
+            self.revive_segments(scope, operation).await?;
+            return Ok(SegmentNext::Done);
+        }
+        Ok(next)
+    }
+
     /// Every iteration of the segment's Map has ended
     pub async fn segment_finish(
         &self,

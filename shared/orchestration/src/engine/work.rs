@@ -13,26 +13,36 @@ pub(super) enum Step {
 
 /// What is left to do
 #[derive(Default)]
-pub(super) struct Work(Vec<Step>);
+pub(super) struct Work {
+    steps: Vec<Step>,
+    /// Nodes that can be closed once `steps` have been done
+    closing: Vec<(NodeKey, NodeRun)>,
+}
 
 impl Work {
     /// Look at `node`
     pub fn drive(&mut self, key: NodeKey, node: NodeRun) {
-        self.0.push(Step::Drive(key, node));
+        self.steps.push(Step::Drive(key, node));
     }
 
     /// Do what follows from the end of `node`
     pub fn ended(&mut self, key: NodeKey, node: NodeRun) {
-        self.0.push(Step::Consequences(key, node));
+        self.steps.push(Step::Consequences(key, node));
     }
 
-    /// Everything that can be done now: the steps of a wave do not wait for each other
-    pub fn wave(&mut self) -> Vec<Step> {
-        std::mem::take(&mut self.0)
+    /// Close `node`, whose dependents have been told, once they have been driven
+    pub fn close(&mut self, key: NodeKey, node: NodeRun) {
+        self.closing.push((key, node));
+    }
+
+    /// Everything that can be done now: the steps of a wave do not wait for each other, only what closes waits for them
+    pub fn wave(&mut self) -> (Vec<Step>, Vec<(NodeKey, NodeRun)>) {
+        (std::mem::take(&mut self.steps), std::mem::take(&mut self.closing))
     }
 
     /// What another step has left to do
     pub fn extend(&mut self, other: Self) {
-        self.0.extend(other.0);
+        self.steps.extend(other.steps);
+        self.closing.extend(other.closing);
     }
 }

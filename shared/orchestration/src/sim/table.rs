@@ -1,7 +1,11 @@
-//! The table in memory, behind a call that takes time
+//! The table in memory, behind calls that take time and fail
 
+use super::{
+    fault::Site,
+    world::{Broken, World},
+};
 use async_trait::async_trait;
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use weir_domain::{
     engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
@@ -9,57 +13,80 @@ use weir_domain::{
     scope::Scope,
     time::Millis,
 };
-use weir_store::{
-    Applied, Due, Key, NodeKey, Page, Query, Record, StoreError, Table, TransactError, Write,
-    memory::MemoryTable,
-};
+use weir_store::{Applied, Due, Key, NodeKey, Page, Query, Record, StoreError, Table, TransactError, Write};
 
-/// A table that answers after a while
-pub(super) struct Latent {
-    memory: Arc<MemoryTable>,
-    latency: Duration,
+/// The table as functions reach it
+pub(super) struct SimTable(pub Arc<World>);
+
+impl From<Broken> for StoreError {
+    fn from(broken: Broken) -> Self {
+        Self::Unavailable(Box::new(broken))
+    }
 }
 
-impl Latent {
-    pub fn new(memory: Arc<MemoryTable>, latency: Duration) -> Self {
-        Self { memory, latency }
+impl From<Broken> for TransactError {
+    fn from(broken: Broken) -> Self {
+        Self::Store(broken.into())
     }
+}
 
-    async fn wait(&self) {
-        tokio::time::sleep(self.latency).await;
+impl SimTable {
+    async fn read(&self, op: &'static str, subject: u32) -> Result<(), StoreError> {
+        // Whatever happens to a read happens before it: one whose answer is lost was never made.
+        Ok(self.0.enter(op, subject, Site::Read).await.map(drop)?)
     }
 }
 
 #[async_trait]
-impl Table for Latent {
+impl Table for SimTable {
     async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.wait().await;
-        self.memory.get(key).await
+        self.read("get", 0).await?;
+        self.0.memory.get(key).await
     }
 
     async fn query(&self, query: &Query, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        self.wait().await;
-        self.memory.query(query, after, limit).await
+        self.read("query", 0).await?;
+        self.0.memory.query(query, after, limit).await
     }
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.wait().await;
-        self.memory.transact(writes).await
+        // The SDK sends a transaction again under one idempotency token: its second answer is its first.
+        let passing = self.0.enter("transact", 0, Site::Write).await?;
+        let done = self.0.memory.transact(writes).await;
+        self.0.committed(None);
+        self.0.say(|| format!("transact {} writes: {}", writes.len(), outcome(done.is_ok())), None);
+        passing.leave().await?;
+        done
     }
 
     async fn node_put(&self, key: &NodeKey, node: &NodeRun) -> Result<bool, StoreError> {
-        self.wait().await;
-        self.memory.node_put(key, node).await
+        let passing = self.0.enter("node_put", key.ordinal, Site::Write).await?;
+        let mut put = self.0.memory.node_put(key, node).await;
+        if passing.is_repeated() {
+            put = self.0.memory.node_put(key, node).await;
+        }
+        self.0.committed(None);
+        self.0.say(|| format!("put {}: {}", key.ordinal, outcome(matches!(put, Ok(true)))), None);
+        passing.leave().await?;
+        put
     }
 
     async fn node_get(&self, key: &NodeKey) -> Result<Option<NodeRun>, StoreError> {
-        self.wait().await;
-        self.memory.node_get(key).await
+        self.read("node_get", key.ordinal).await?;
+        self.0.memory.node_get(key).await
     }
 
     async fn node_update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, StoreError> {
-        self.wait().await;
-        self.memory.node_update(key, update).await
+        let passing = self.0.enter(update.into(), key.ordinal, Site::Write).await?;
+        let mut applied = self.0.memory.node_update(key, update).await;
+        self.0.committed(Some(update));
+        if passing.is_repeated() {
+            applied = self.0.memory.node_update(key, update).await;
+            self.0.committed(Some(update));
+        }
+        self.0.say(|| told_node(key, update, &applied), None);
+        passing.leave().await?;
+        applied
     }
 
     async fn nodes(
@@ -68,8 +95,8 @@ impl Table for Latent {
         operation: OperationId,
         segment: u32,
     ) -> Result<Vec<NodeRun>, StoreError> {
-        self.wait().await;
-        self.memory.nodes(scope, operation, segment).await
+        self.read("nodes", segment).await?;
+        self.0.memory.nodes(scope, operation, segment).await
     }
 
     async fn operation_get(
@@ -77,8 +104,10 @@ impl Table for Latent {
         scope: &Scope,
         operation: OperationId,
     ) -> Result<Option<Operation>, StoreError> {
-        self.wait().await;
-        self.memory.operation_get(scope, operation).await
+        self.read("operation_get", 0).await?;
+        let found = self.0.memory.operation_get(scope, operation).await;
+        self.0.say(|| told_operation("reads", &found.as_ref().ok().and_then(Option::as_ref)), None);
+        found
     }
 
     async fn operation_update(
@@ -87,8 +116,23 @@ impl Table for Latent {
         operation: OperationId,
         update: &OperationUpdate,
     ) -> Result<Applied<Operation>, StoreError> {
-        self.wait().await;
-        self.memory.operation_update(scope, operation, update).await
+        let passing = self.0.enter(update.into(), 0, Site::Write).await?;
+        let mut applied = self.0.memory.operation_update(scope, operation, update).await;
+        self.0.committed(None);
+        if passing.is_repeated() {
+            applied = self.0.memory.operation_update(scope, operation, update).await;
+            self.0.committed(None);
+        }
+        let name: &'static str = update.into();
+        self.0.say(
+            || match &applied {
+                Ok(Applied::Done(after)) => told_operation(name, &Some(after)),
+                Ok(Applied::Refused(_)) | Err(_) => format!("operation {name}: refused"),
+            },
+            None,
+        );
+        passing.leave().await?;
+        applied
     }
 
     async fn operations(
@@ -98,13 +142,13 @@ impl Table for Latent {
         after: Option<&str>,
         limit: usize,
     ) -> Result<(Vec<Operation>, Option<String>), StoreError> {
-        self.wait().await;
-        self.memory.operations(scope, statuses, after, limit).await
+        self.read("operations", 0).await?;
+        self.0.memory.operations(scope, statuses, after, limit).await
     }
 
     async fn due(&self, shard: u8, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
-        self.wait().await;
-        self.memory.due(shard, now, limit).await
+        self.read("due", 0).await?;
+        self.0.memory.due(shard, now, limit).await
     }
 
     async fn queued(
@@ -114,7 +158,37 @@ impl Table for Latent {
         now: Millis,
         limit: usize,
     ) -> Result<Vec<NodeKey>, StoreError> {
-        self.wait().await;
-        self.memory.queued(scope, target, now, limit).await
+        self.read("queued", 0).await?;
+        self.0.memory.queued(scope, target, now, limit).await
     }
+}
+
+fn outcome(done: bool) -> &'static str {
+    if done { "done" } else { "refused" }
+}
+
+fn told_node(key: &NodeKey, update: &NodeUpdate, applied: &Result<Applied<NodeRun>, StoreError>) -> String {
+    let name: &'static str = update.into();
+    match applied {
+        Ok(Applied::Done(after)) => {
+            let (status, attempt) = (after.status.as_str(), after.attempt);
+            let unmet =
+                if after.unmet.is_empty() { String::new() } else { format!(", waits for {:?}", after.unmet) };
+            let closed = if after.closed { ", closed" } else { "" };
+            format!("node {} {name}: {status}, attempt {attempt}{unmet}{closed}", key.ordinal)
+        }
+        Ok(Applied::Refused(_)) | Err(_) => format!("node {} {name}: refused", key.ordinal),
+    }
+}
+
+fn told_operation(name: &str, operation: &Option<&Operation>) -> String {
+    let Some(it) = operation else { return format!("operation {name}: none") };
+    let flags = [
+        (it.materialised, "materialised"),
+        (it.paused, "paused"),
+        (it.cancel, "cancel"),
+        (it.finished, "finished"),
+    ];
+    let flags: Vec<_> = flags.iter().filter(|(set, _)| *set).map(|(_, name)| *name).collect();
+    format!("operation {name}: {} {flags:?}, open {:?}, todo {:?}", it.status.as_str(), it.open, it.todo)
 }

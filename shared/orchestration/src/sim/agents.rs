@@ -1,0 +1,129 @@
+//! Agents: one for each target; they claim, show that they live, and report
+
+use super::{
+    fault::{Fault, Site},
+    work::{self, Work},
+    world::{Lost, World},
+};
+use crate::{EngineError, Outcome, Reported, Started};
+use std::{sync::Arc, time::Duration};
+use weir_domain::{
+    engine::LEASE, failure::FailureSummary, plan::JobContract, sanitise::sanitise, scope::Scope,
+};
+use weir_store::NodeKey;
+
+/// An agent asks again after this, if nobody hints at anything
+const POLL: Duration = Duration::from_secs(20);
+
+/// What an agent was given
+#[derive(Clone)]
+struct Taken {
+    key: NodeKey,
+    attempt: u32,
+    contract: JobContract,
+}
+
+impl World {
+    /// Serves `target` for as long as the world runs
+    pub async fn run_agent(self: Arc<Self>, scope: Scope, target: String) {
+        loop {
+            let hint = self.queued.notified();
+            let (asked, asked_for) = (scope.clone(), target.clone());
+            let claimed =
+                self.invoke("task_claim", move |_, engine| async move {
+                    claim(&engine, &asked, &asked_for).await
+                })
+                .await;
+            let taken = claimed.unwrap_or_default();
+            if taken.is_empty() {
+                let _either = tokio::time::timeout(POLL, hint).await;
+                continue;
+            }
+            for task in taken {
+                tokio::spawn(self.clone().carry(target.clone(), task));
+            }
+        }
+    }
+
+    async fn carry(self: Arc<Self>, agent: String, task: Taken) {
+        let ordinal = task.key.ordinal;
+        let fault = self.fault("agent", "task", ordinal, Site::Task);
+        if fault == Some(Fault::Forget) {
+            return;
+        }
+        let (operation, attempt) = (task.key.operation, task.attempt);
+        let working = work::run(&self, operation, ordinal, attempt, &task.contract);
+        if fault == Some(Fault::Silent) {
+            let _done = working.await;
+            // Longer than any lease: somebody else has the node by now, or it has ended.
+            tokio::time::sleep(Duration::from_millis(3 * u64::try_from(LEASE.0).unwrap_or(0))).await;
+        } else {
+            tokio::select! {
+                biased;
+                _done = working => {}
+                () = self.keep_alive(&task) => return,
+            }
+        }
+        let again = self.fault("agent", "report", ordinal, Site::Report) == Some(Fault::Duplicate);
+        self.report(&agent, &task).await;
+        if again {
+            self.report(&agent, &task).await;
+        }
+    }
+
+    /// Ends when the agent has to stop
+    async fn keep_alive(&self, task: &Taken) {
+        loop {
+            tokio::time::sleep(Duration::from_millis(u64::try_from(LEASE.0 / 3).unwrap_or(5_000))).await;
+            let (key, attempt) = (task.key.clone(), task.attempt);
+            let alive = self.invoke("agent_heartbeat", move |_, engine| async move {
+                engine.heartbeat(&key, attempt).await
+            });
+            match alive.await {
+                Ok(Some(node)) if !node.cancel => {}
+                Ok(_) => return,
+                // The lease outlasts two heartbeats that do not come through.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Reports until it is answered: the same report every time
+    async fn report(&self, agent: &str, task: &Taken) {
+        for _ in 0..8 {
+            let (key, attempt, contract) = (task.key.clone(), task.attempt, task.contract.clone());
+            let result_id = format!("{agent}/{attempt}");
+            let reported: Result<Reported, Lost> = self
+                .invoke("task_report", move |_, engine| async move {
+                    let outcome = match Work::of(&contract).end(attempt) {
+                        Ok(_) => Outcome::Succeeded,
+                        Err(failed) => Outcome::Failed {
+                            error: FailureSummary::new(failed.code, sanitise(&failed.message)),
+                            retryable: failed.retryable,
+                        },
+                    };
+                    engine.report(&key, attempt, outcome, result_id).await
+                })
+                .await;
+            if reported.is_ok() {
+                return;
+            }
+            tokio::time::sleep(Duration::from_secs(2)).await;
+        }
+    }
+}
+
+/// As the endpoint does: what is queued is looked at, then started, one winner an attempt
+async fn claim(engine: &crate::Engine, scope: &Scope, target: &str) -> Result<Vec<Taken>, EngineError> {
+    let mut taken = Vec::new();
+    for key in engine.table.queued(scope, target, engine.clock.now(), 4).await? {
+        let Some(operation) = engine.table.operation_get(scope, key.operation).await? else { continue };
+        let graph = engine.graph_of(&operation).await?;
+        let contract = graph.node(key.ordinal).and_then(|node| node.job_contract.clone());
+        let (Some(contract), Some(node)) = (contract, engine.table.node_get(&key).await?) else { continue };
+        if let Started::Yes(node) = engine.start(&key, node.attempt, target).await? {
+            taken.push(Taken { key, attempt: node.attempt, contract });
+        }
+    }
+    Ok(taken)
+}

@@ -1,0 +1,73 @@
+//! What the engine costs where nothing goes wrong: time, states, writes
+
+use super::{
+    SimError,
+    case::simulate,
+    chance::Chance,
+    fault::{Faults, Plan},
+    pace::Pace,
+    violation::Violation,
+    work::Work,
+    workload::Story,
+};
+use std::collections::BTreeMap;
+use weir_domain::{
+    operation::OperationStatus,
+    plan::{Executor, Graph},
+    time::Millis,
+};
+
+/// What one run came to
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// How the operation ended
+    pub status: Option<OperationStatus>,
+    /// From its creation to its end
+    pub makespan: Millis,
+    /// No engine can be faster: the longest path, or the work shared out over every worker
+    pub floor: Millis,
+    /// Writes to node runs after they were put
+    pub node_writes: u64,
+    /// States entered over all executions
+    pub transitions: u64,
+    /// What should never have happened
+    pub violations: Vec<Violation>,
+}
+
+impl Run {
+    /// How much longer it took than any engine must
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a run are far below 2^52")]
+    pub fn makespan_ratio(&self) -> f64 {
+        self.makespan.0 as f64 / self.floor.0.max(1) as f64
+    }
+}
+
+/// Runs `graph` once, to its end, without faults, stream or schedule
+pub fn run(graph: Graph, pace: &Pace, seed: u64) -> Result<Run, SimError> {
+    let floor = floor(&graph, pace.workers);
+    let story = Story { graph, acts: Vec::new(), targets: Vec::new() };
+    let report = simulate(story, pace.clone(), seed, Plan::new(Faults::None, Chance::new(seed)), false)?;
+    Ok(Run {
+        status: report.status,
+        makespan: report.makespan,
+        floor,
+        node_writes: report.node_writes,
+        transitions: report.transitions,
+        violations: report.violations,
+    })
+}
+
+/// The least time that `graph` can take: its longest path, or its work over every worker
+fn floor(graph: &Graph, workers: usize) -> Millis {
+    let (mut ends, mut works) = (BTreeMap::new(), 0i64);
+    for (ordinal, node) in (1u32..).zip(graph.nodes()) {
+        let contract = node.job_contract.as_ref().filter(|_| node.runs != Executor::Join);
+        let own = contract.map_or(0, |contract| i64::try_from(Work::of(contract).millis).unwrap_or(0));
+        let before = graph.dependencies(ordinal).iter().filter_map(|need| ends.get(need)).max();
+        ends.insert(ordinal, before.copied().unwrap_or(0) + own);
+        works += own;
+    }
+    let longest = ends.values().max().copied().unwrap_or(0);
+    let workers = i64::try_from(workers).unwrap_or(i64::MAX).max(1);
+    Millis(longest.max(works / workers))
+}

@@ -1,0 +1,55 @@
+//! What a run leaves behind: points, faults, figures, a trace
+
+use super::fault::{Fault, Point};
+use std::collections::BTreeMap;
+use tokio::{sync::oneshot, task::AbortHandle};
+use weir_store::Change;
+
+/// Who waits for a token
+pub(super) struct Waiter {
+    pub ended: oneshot::Sender<serde_json::Value>,
+}
+
+/// One execution of a machine
+pub(super) struct Execution {
+    pub running: bool,
+    pub stop: Option<AbortHandle>,
+    /// Whether a fault has left one of its states waiting for ever
+    pub excused: bool,
+}
+
+/// Everything that a run counts and remembers
+#[derive(Default)]
+pub(super) struct Record {
+    counts: BTreeMap<(&'static str, &'static str, u32), u32>,
+    /// Every external write, in order
+    pub writes_made: Vec<Point>,
+    /// Every fault that happened
+    pub injected: Vec<(Point, Fault)>,
+    /// One line for everything that happened, if somebody wants to read it
+    pub trace: Option<Vec<String>>,
+    pub tokens: BTreeMap<String, Waiter>,
+    pub tokens_made: u64,
+    pub executions: BTreeMap<String, Execution>,
+    /// Changes that the stream has not delivered
+    pub stream: Vec<Change>,
+    /// Messages and stream batches that are on their way or being handled
+    pub in_flight: u32,
+    pub transitions: u64,
+    /// Passes of reconcile that had something to do
+    pub rounds: u64,
+}
+
+impl Record {
+    /// An empty record, with a trace if one is wanted
+    pub fn new(trace: bool) -> Self {
+        Self { trace: trace.then(Vec::new), ..Self::default() }
+    }
+
+    /// The next point of this name
+    pub fn point(&mut self, function: &'static str, op: &'static str, subject: u32) -> Point {
+        let count = self.counts.entry((function, op, subject)).or_default();
+        *count += 1;
+        Point { function, op, subject, nth: *count }
+    }
+}

@@ -1,0 +1,80 @@
+//! What should never have happened
+
+use weir_domain::plan::NodeStatus;
+
+/// Something that should never have happened, by the invariant that it breaks
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// I1
+    #[error("I1: node {0} began before node {1}, which it waits for, had ended well")]
+    TooEarly(u32, u32),
+    /// I2
+    #[error("I2: attempt {1} of node {0} started twice")]
+    StartedTwice(u32, u32),
+    /// I3
+    #[error("I3: node {0} left its end")]
+    LeftItsEnd(u32),
+    /// I3
+    #[error("I3: node {0} fell back to an earlier attempt")]
+    AttemptFell(u32),
+    /// I3, for operations
+    #[error("I3: the operation left its end")]
+    EndedTwice,
+    /// I4
+    #[error("I4: a write about another attempt than {1} changed node {0}")]
+    StaleAttempt(u32, u32),
+    /// I5
+    #[error("I5: {0} was sent back before what it waits for had ended so")]
+    SentTooEarly(String),
+    /// I5
+    #[error("I5: the execution {0} never ended")]
+    ExecutionOpen(String),
+    /// I6
+    #[error("I6: the operation ended before node {0}")]
+    EndedBefore(u32),
+    /// I8
+    #[error("I8: node {0} is {kind} for ever", kind = .1.as_str())]
+    Hangs(u32, NodeStatus),
+    /// I8
+    #[error("I8: node {0} has ended, and its consequences are not done")]
+    NotClosed(u32),
+    /// I8
+    #[error("I8: the operation never ended")]
+    NeverEnded,
+    /// I8
+    #[error("I8: the operation has ended, and what follows from that is not done: {0:?}")]
+    NotFinished(Vec<String>),
+    /// I9
+    #[error("I9: node {0} was closed before node {1} was told and claimed")]
+    ClosedBeforeTold(u32, u32),
+    /// I10
+    #[error("I10: the edge from node {0} to node {1} is at one end only")]
+    LostEdge(u32, u32),
+    /// I11
+    #[error("I11: an attempt of node {0} began after the cancel was swept")]
+    BeganAfterCancel(u32),
+    /// Pause
+    #[error("node {0} was claimed by a function that began after the pause")]
+    ClaimedWhilePaused(u32),
+    /// Begin
+    #[error("node {0} was claimed before all nodes were there")]
+    ClaimedTooSoon(u32),
+    /// Skip
+    #[error("node {0} was skipped although all that it waits for had ended well")]
+    SkippedForNothing(u32),
+    /// Effects
+    #[error("the effect of attempt {1} of node {0} happened twice")]
+    DoubledEffect(u32, u32),
+    /// Effects
+    #[error("attempt {1} of node {0} ended well without its effect")]
+    NoEffect(u32, u32),
+    /// The lock
+    #[error("the operation has ended, and its identity is still locked")]
+    StillLocked,
+    /// The engine
+    #[error("{0} met what cannot be: {1}")]
+    Inconsistent(&'static str, String),
+    /// The end
+    #[error("the operation ended otherwise than its nodes: {0}")]
+    WrongEnd(String),
+}

@@ -1,0 +1,82 @@
+//! The work itself: how long an attempt takes, whether it ends well, and that its effect happens once
+
+use super::world::{World, locked};
+use crate::{Engine, jobs::Worker};
+use async_trait::async_trait;
+use std::{sync::Arc, time::Duration};
+use weir_adapters::{Done, Failed};
+use weir_domain::{
+    engine::{NodeRun, Operation},
+    id::OperationId,
+    plan::JobContract,
+};
+
+/// Does what a node's contract asks for
+pub(super) struct Simulated(pub Arc<World>);
+
+#[async_trait]
+impl Worker for Simulated {
+    async fn work(
+        &self,
+        _engine: &Engine,
+        operation: &Operation,
+        node: &NodeRun,
+        contract: &JobContract,
+    ) -> Result<Done, Failed> {
+        run(&self.0, operation.info.operation_id, node.ordinal, node.attempt, contract).await
+    }
+}
+
+/// What a simulated node does: in its contract's inputs, so that whoever runs it needs to know nothing else
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// How long an attempt takes
+    pub millis: u64,
+    /// How many attempts fail before one ends well
+    pub failures: u32,
+    /// Whether a failure is for good
+    pub fatal: bool,
+}
+
+impl Work {
+    /// The inputs of a contract that asks for this
+    pub fn inputs(self) -> serde_json::Map<String, serde_json::Value> {
+        let value =
+            serde_json::json!({ "millis": self.millis, "failures": self.failures, "fatal": self.fatal });
+        if let serde_json::Value::Object(inputs) = value { inputs } else { serde_json::Map::new() }
+    }
+
+    /// What `contract` asks for
+    pub(super) fn of(contract: &JobContract) -> Self {
+        let number = |name: &str| contract.inputs.get(name).and_then(serde_json::Value::as_u64);
+        Self {
+            millis: number("millis").unwrap_or(1_000),
+            failures: number("failures").and_then(|it| u32::try_from(it).ok()).unwrap_or(0),
+            fatal: contract.inputs.get("fatal").and_then(serde_json::Value::as_bool).unwrap_or(false),
+        }
+    }
+
+    /// How the attempt ends
+    pub(super) fn end(self, attempt: u32) -> Result<Done, Failed> {
+        if attempt > self.failures {
+            return Ok(Done { log: "done\n".to_owned() });
+        }
+        let message = format!("attempt {attempt} was to fail");
+        Err(Failed { code: "simulated", log: String::new(), message, retryable: !self.fatal })
+    }
+}
+
+/// One attempt: half of its time passes before its effect, half after
+pub(super) async fn run(
+    world: &World,
+    operation: OperationId,
+    ordinal: u32,
+    attempt: u32,
+    contract: &JobContract,
+) -> Result<Done, Failed> {
+    let work = Work::of(contract);
+    tokio::time::sleep(Duration::from_millis(work.millis / 2)).await;
+    locked(&world.watch).effect(operation, ordinal, attempt);
+    tokio::time::sleep(Duration::from_millis(work.millis - work.millis / 2)).await;
+    work.end(attempt)
+}

@@ -1,0 +1,46 @@
+//! The engine over a simulated region with faults: everything still ends, and nothing ever breaks an invariant
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use weir_orchestration::sim::{Case, play};
+
+/// Schedules that every run of the tests goes through
+const SCHEDULES: u64 = 10_000;
+
+/// So many failures say enough
+const FAILURES_MAX: usize = 10;
+
+#[test]
+fn whatever_goes_wrong_everything_ends_and_no_invariant_breaks() {
+    let (next, failed) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= SCHEDULES || failed.lock().unwrap().len() >= FAILURES_MAX {
+                        return;
+                    }
+                    let report = play(&Case::of(seed)).unwrap();
+                    if !report.violations.is_empty() {
+                        let lines: Vec<_> = report.violations.iter().map(ToString::to_string).collect();
+                        failed.lock().unwrap().insert(seed, lines);
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    let told: Vec<_> = failed
+        .iter()
+        .map(|(seed, lines)| format!("{}\n    {}", Case::of(*seed), lines.join("\n    ")))
+        .collect();
+    assert!(failed.is_empty(), "reproduced and shrunk by:\n{}", told.join("\n"));
+}

@@ -1,0 +1,177 @@
+//! `cargo xtask sim`: many seeds, or one; a failure is reproduced by the command that is printed, and shrunk
+
+#![expect(clippy::print_stdout, reason = "this is a command for people")]
+
+use crate::Error;
+use clap::Args;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use weir_orchestration::sim::{Case, Fault, Faults, Report, SimError, Workload, play, shrink};
+
+/// How often figures are printed
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What to run
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Run this one seed and print everything that happens
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Run so many seeds
+    #[arg(long, default_value_t = 10_000)]
+    seeds: u64,
+    /// Begin with this seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// Run this workload only
+    #[arg(long)]
+    workload: Option<Workload>,
+    /// About so many nodes
+    #[arg(long)]
+    size: Option<usize>,
+    /// No faults but those given by `--fault`
+    #[arg(long)]
+    no_faults: bool,
+    /// A fault at a point: `node_arrive:Arrive(3)#1=die_after`
+    #[arg(long, value_parser = fault)]
+    fault: Vec<(String, Fault)>,
+    /// How many threads
+    #[arg(long, default_value_t = 2)]
+    threads: usize,
+}
+
+fn fault(text: &str) -> Result<(String, Fault), String> {
+    let (point, fault) = text.split_once('=').ok_or("expected `point=fault`")?;
+    Ok((point.to_owned(), fault.parse().map_err(|_| format!("`{fault}` is no fault"))?))
+}
+
+impl Options {
+    fn case(&self, seed: u64) -> Case {
+        let mut case = self.workload.map_or_else(|| Case::of(seed), |workload| Case::with(seed, workload));
+        case.size = self.size.unwrap_or(case.size);
+        if self.no_faults {
+            let listed: BTreeMap<_, _> = self.fault.iter().cloned().collect();
+            case.faults = if listed.is_empty() { Faults::None } else { Faults::Listed(listed) };
+        }
+        case
+    }
+}
+
+/// What many runs came to
+#[derive(Default)]
+struct Figures {
+    runs: u64,
+    faults: BTreeMap<&'static str, u64>,
+    /// Calls before or after which a function died
+    deaths: BTreeSet<(&'static str, &'static str, bool)>,
+    writes: BTreeSet<(&'static str, &'static str)>,
+    rounds_max: u64,
+    ends: BTreeMap<&'static str, u64>,
+}
+
+impl Figures {
+    fn add(&mut self, report: &Report) {
+        self.runs += 1;
+        self.rounds_max = self.rounds_max.max(report.rounds);
+        for (point, fault) in &report.injected {
+            *self.faults.entry(fault.as_str()).or_default() += 1;
+            if matches!(fault, Fault::DieBefore | Fault::DieAfter) {
+                self.deaths.insert((point.function, point.op, *fault == Fault::DieAfter));
+            }
+        }
+        self.writes.extend(report.writes.iter().map(|point| (point.function, point.op)));
+        *self.ends.entry(report.status.map_or("none", |it| it.as_str())).or_default() += 1;
+    }
+
+    fn told(&self, began: Instant) -> String {
+        let seconds = began.elapsed().as_secs_f64();
+        let faults: u64 = self.faults.values().sum();
+        format!(
+            "{} schedules in {seconds:.0} s ({:.0}/s); {faults} faults {:?}; functions died at {} places, of {} kinds of \
+             write; at most {} passes of reconcile; ends {:?}",
+            self.runs,
+            self.runs as f64 / seconds.max(0.001),
+            self.faults,
+            self.deaths.len(),
+            self.writes.len(),
+            self.rounds_max,
+            self.ends,
+        )
+    }
+}
+
+fn wrong(error: &SimError) -> Error {
+    Error::Failed(format!("simulating: {error}"))
+}
+
+/// Runs what `options` ask for; fails with the first run that breaks an invariant
+pub fn sim(options: &Options) -> Result<(), Error> {
+    if let Some(seed) = options.seed {
+        let case = Case { trace: true, ..options.case(seed) };
+        let report = play(&case).map_err(|error| wrong(&error))?;
+        show(&case, &report);
+        return if report.violations.is_empty() { Ok(()) } else { smallest(&case) };
+    }
+    let (next, stop) = (AtomicU64::new(options.from), AtomicBool::new(false));
+    let end = options.from + options.seeds;
+    let shared = Mutex::new((Figures::default(), Instant::now(), None));
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..options.threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end || stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    let played = play(&options.case(seed));
+                    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+                    let (figures, told, failed) = &mut *shared;
+                    match played {
+                        Ok(report) if report.violations.is_empty() => figures.add(&report),
+                        Ok(_) | Err(_) => {
+                            *failed = Some(seed);
+                            stop.store(true, Ordering::Relaxed);
+                        }
+                    }
+                    if told.elapsed() >= TOLD_EVERY {
+                        println!("{}", figures.told(began));
+                        *told = Instant::now();
+                    }
+                }
+            });
+        }
+    });
+    let (figures, _, failed) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
+    println!("{}", figures.told(began));
+    failed.map_or(Ok(()), |seed| smallest(&options.case(seed)))
+}
+
+/// Shows the smallest case that fails as `case` does
+fn smallest(case: &Case) -> Result<(), Error> {
+    println!("reproduced by: {case}");
+    if let Some((least, report)) = shrink(case).map_err(|error| wrong(&error))? {
+        println!("\nshrunk to:");
+        show(&least, &report);
+    }
+    Err(Error::Failed(format!("an invariant was broken: {case}")))
+}
+
+fn show(case: &Case, report: &Report) {
+    for line in &report.trace {
+        println!("{line}");
+    }
+    for (point, fault) in &report.injected {
+        println!("fault: {} at {point}", fault.as_str());
+    }
+    for violation in &report.violations {
+        println!("broken: {violation}");
+    }
+    println!("{case}: {}", report.status.map_or("none", |it| it.as_str()));
+}
