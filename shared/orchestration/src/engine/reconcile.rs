@@ -81,6 +81,8 @@ impl Engine {
     /// An operation that rests: end it if its time is over, otherwise see that its executions still run
     async fn check_in(&self, operation: &Operation) -> Result<(), EngineError> {
         if !operation.is_active() {
+            // All is done but its last write, which lets it rest for ever.
+            self.update_operation(operation, &OperationUpdate::Rest { wake: None }).await?;
             return Ok(());
         }
         let info = &operation.info;
