@@ -10,11 +10,11 @@ use weir_domain::{
     scope::Scope,
 };
 
-/// How long people wait before they ask again
+/// How long people wait before they ask again, at first
 const AGAIN: Duration = Duration::from_secs(5);
 
-/// How often they do
-const TRIES: u32 = 60;
+/// And at last
+const AGAIN_MAX: Duration = Duration::from_secs(60);
 
 /// What a person does, and when
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +44,12 @@ impl World {
     /// Does `act` when its time has come
     pub async fn run_act(self: Arc<Self>, scope: Scope, operation: OperationId, act: Act) {
         tokio::time::sleep(Duration::from_secs(act.at_s)).await;
-        for _ in 0..TRIES {
-            if self.act(&scope, operation, act.what).await {
-                self.say(|| format!("a person: {:?}", act.what), None);
-                return;
-            }
-            tokio::time::sleep(AGAIN).await;
+        let mut wait = AGAIN;
+        while !self.act(&scope, operation, act.what).await {
+            tokio::time::sleep(wait).await;
+            wait = AGAIN_MAX.min(wait + AGAIN);
         }
+        self.say(|| format!("a person: {:?}", act.what), None);
     }
 
     /// Whether the answer leaves nothing to ask for
