@@ -1,6 +1,5 @@
 //! The engine over a simulated region with faults: everything still ends, and nothing ever breaks an invariant
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::{
     collections::BTreeMap,
