@@ -33,6 +33,8 @@ use weir_edge::wire::task::{DeployInput, Sticker};
 pub struct DeploySettings {
     /// How long a service may take to stop before it is killed
     pub stop_grace: Duration,
+    /// How many releases are kept besides the current and the previous one
+    pub keep_releases: usize,
     /// The largest archive that is fetched
     pub archive_max_bytes: u64,
     /// What services are given of the agent's own environment
@@ -160,6 +162,13 @@ pub async fn deploy(
         log.block("the last that the service printed", &service::output_tail(site, 16 * 1024));
     }
     site.set_deployment(&deployment)?;
+    if outcome.is_ok() {
+        match site.prune(settings.keep_releases) {
+            Ok(0) => {}
+            Ok(removed) => log.line(format!("removed {removed} old releases")),
+            Err(error) => log.line(format!("old releases could not be removed: {error}")),
+        }
+    }
     outcome
 }
 

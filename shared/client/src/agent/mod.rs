@@ -9,6 +9,7 @@ mod download;
 mod files;
 mod held;
 mod identity;
+mod keep;
 mod log;
 pub mod options;
 mod ready;
@@ -61,6 +62,7 @@ pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), Ag
         heartbeat: options.heartbeat,
         poll: options.poll,
         held: held::Held::default(),
+        keeper: keep::Keeper::new(options.restart_pause),
         site,
     };
     let ended = agent.work(stop).await;

@@ -42,6 +42,12 @@ pub struct Options {
     /// How long a service may take to stop before it is killed
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub stop_grace: Duration,
+    /// The pause before a service that ended by itself is started again; doubled each time, up to five minutes
+    #[arg(long, default_value = "1s", value_parser = duration, value_name = "TIME")]
+    pub restart_pause: Duration,
+    /// Releases that are kept unpacked besides the current and the previous one
+    #[arg(long, default_value_t = 3, value_name = "NUMBER")]
+    pub keep_releases: usize,
     /// The largest archive that is fetched, in MiB
     #[arg(long, default_value_t = 512, value_name = "MIB")]
     pub max_archive: u64,
@@ -71,6 +77,7 @@ impl Options {
             PASSED_ON.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect();
         DeploySettings {
             stop_grace: self.stop_grace,
+            keep_releases: self.keep_releases,
             archive_max_bytes: self.max_archive.saturating_mul(1024 * 1024),
             passed_on,
         }

@@ -2,10 +2,11 @@
 
 use crate::{
     agent::{
-        deploy::{DeployError, DeploySettings, deploy, launch},
+        deploy::{DeployError, DeploySettings, deploy},
         files::FileError,
         held::{Held, Stop},
         identity::{Identity, IdentityError},
+        keep::Keeper,
         log::TaskLog,
         service,
         site::{Site, Stage},
@@ -40,6 +41,8 @@ pub struct Agent {
     pub poll: Duration,
     /// What it holds
     pub held: Held,
+    /// When its service is started again
+    pub keeper: Keeper,
 }
 
 /// Why an agent ends by itself
@@ -77,16 +80,15 @@ impl Agent {
             Ok(last) => last,
             Err(error) => return tracing::error!(%error, "what was deployed here is not known"),
         };
+        if let Err(error) = service::recording(&self.site).await {
+            tracing::error!(%error, "whether a service is being started is not known");
+        }
         let (running, current) = (service::running(&self.site), self.site.current());
         let Some(last) = last.filter(|last| last.stage != Stage::Failed) else { return };
         if running.is_some() && running == current {
             return tracing::info!("the service runs already and is kept");
         }
-        // Not waited for: it may never answer, and the task that can mend it has to be claimed.
-        match launch(&self.site, &last, &self.settings, &TaskLog::default()).await {
-            Ok(_) => tracing::info!("the service was started again"),
-            Err(error) => tracing::error!(%error, "the service could not be started again"),
-        }
+        self.start_again(&last).await;
     }
 
     async fn beat(&self) -> AgentError {
@@ -128,7 +130,8 @@ impl Agent {
         let targets: Vec<_> = tokio::task::spawn_blocking(look).await.into_iter().collect();
         let is_well =
             |t: &TargetState| t.sticker != StickerState::Drift && t.service != ServiceState::Stopped;
-        let status = if targets.iter().all(is_well) { AgentStatus::Online } else { AgentStatus::Degraded };
+        let is_well = targets.iter().all(is_well) && !self.keeper.is_shaky(Instant::now());
+        let status = if is_well { AgentStatus::Online } else { AgentStatus::Degraded };
         Heartbeat { status, tasks: self.held.attempts(), targets }
     }
 
@@ -144,6 +147,7 @@ impl Agent {
                 // A sender that is gone wants the same as one that says stop.
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 claimed = self.client.task_claim(self.identity.agent, &body) => claimed,
+                never = self.keep() => match never {},
             };
             let pause = match claimed {
                 Ok(claimed) if claimed.tasks.is_empty() => idle.pause(),
@@ -165,6 +169,7 @@ impl Agent {
             tokio::select! {
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
                 () = tokio::time::sleep(pause) => {}
+                never = self.keep() => match never {},
             }
         }
     }
@@ -196,7 +201,11 @@ impl Agent {
 
     async fn perform(&self, task: &Task, log: &TaskLog) -> Result<(), DeployError> {
         match &task.work {
-            TaskWork::DeployHost(input) => deploy(&self.site, task.task, input, &self.settings, log).await,
+            TaskWork::DeployHost(input) => {
+                let done = deploy(&self.site, task.task, input, &self.settings, log).await;
+                self.keeper.forget();
+                done
+            }
         }
     }
 

@@ -1,17 +1,21 @@
 //! The service on a target: one process group, which outlives the agent
 //!
 //! The process records itself (`service.pid`: its id and when it began) *before* it becomes the
-//! service, so there is no moment at which a service runs that the next agent would not find.
+//! service, and until it has, it holds a lock (`service.lock`) that whoever looks for it waits for: there is no
+//! moment at which a service runs that the next agent would not find.
 
 use crate::agent::{
     files::{self, FileError},
     site::{Deployment, Site},
 };
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::{
+    fs::{FlockOperation, flock},
+    process::{Pid, Signal, kill_process_group},
+};
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::OsString,
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
@@ -24,10 +28,14 @@ use weir_domain::canonical::Digest;
 /// How often a process that is not our child is looked at
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Writes who it is, then becomes the service. Beginning is told as `/proc` or `ps` tell it.
+/// How long a process may take to record itself; it has two lines to write
+const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Writes who it is, then becomes the service. Beginning is told as `/proc` or `ps` tell it. Its input is the lock,
+/// which ends with it.
 const LAUNCH: &str = r#"
 { echo "$$"; if [ -r "/proc/$$/stat" ]; then cat "/proc/$$/stat"; else ps -o lstart= -p "$$"; fi; } > "$0.new" &&
-mv "$0.new" "$0" && exec "$@"
+mv "$0.new" "$0" && exec "$@" < /dev/null
 "#;
 
 /// What the agent passes on of its own environment
@@ -87,7 +95,10 @@ pub fn start(
         .env("WEIR_RELEASE", deployment.release.to_string())
         .env("WEIR_DIGEST", deployment.digest.as_str());
     command.current_dir(site.release(&deployment.digest));
-    command.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
+    let lock = lock_file(site)?;
+    flock(&lock, FlockOperation::NonBlockingLockExclusive)
+        .map_err(|error| FileError::when("lock", &site.path("service.lock"))(error.into()))?;
+    command.stdin(Stdio::from(lock)).stdout(output).stderr(errors).process_group(0);
     let mut child = command.spawn().map_err(FileError::when("run", Path::new("/bin/sh")))?;
     let (tell, ended) = watch::channel(None);
     // Somebody has to wait for the child, or it stays as a zombie for as long as the agent lives.
@@ -95,8 +106,26 @@ pub fn start(
     Ok(ended)
 }
 
+/// Waits until a process that was started, by an agent that may be gone, has recorded itself or ended
+pub async fn recording(site: &Site) -> Result<(), FileError> {
+    let (lock, since) = (lock_file(site)?, Instant::now());
+    while flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() && since.elapsed() < RECORDED_WITHIN
+    {
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// The lock as another holder than any before
+fn lock_file(site: &Site) -> Result<File, FileError> {
+    let path = site.path("service.lock");
+    let file = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path);
+    file.map_err(FileError::when("open", &path))
+}
+
 /// Stops the service, if one runs: asks it, and after `grace` makes it; true where one ran
 pub async fn stop(site: &Site, grace: Duration) -> Result<bool, FileError> {
+    recording(site).await?;
     let Some(process) = recorded(site).filter(is_alive) else { return Ok(false) };
     signal(&process, Signal::TERM);
     if !is_gone_within(&process, grace).await {

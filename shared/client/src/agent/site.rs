@@ -9,6 +9,7 @@
 //! | `current`                 | a link to the release that is run                          |
 //! | `weir.version.json`       | the version sticker                                        |
 //! | `service.json`, `.pid`    | the service that was started, and its process              |
+//! | `service.lock`            | held while a service is being started                      |
 //! | `logs/service.log`, `.1`  | what it printed, and what the one before it printed        |
 //! | `tmp/`                    | work under way; emptied at every start                     |
 
@@ -18,8 +19,11 @@ use crate::agent::{
 };
 use serde::{Deserialize, Serialize};
 use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 use weir_domain::{
     canonical::Digest,
@@ -132,6 +136,36 @@ impl Site {
         }
         files::rename(unpacked, &folder)?;
         files::write_json(&self.whole(digest), &whole)
+    }
+
+    /// Removes the releases that are neither run, nor what was run before, nor among the `more` newest of the others;
+    /// says how many
+    ///
+    /// A release's record goes first: what a crash leaves is not whole, and goes the next time.
+    pub fn prune(&self, more: usize) -> Result<usize, FileError> {
+        let last = self.deployment()?;
+        let (run, before) = last.map(|last| (last.digest, last.previous_digest)).unzip();
+        let needed = [self.current(), run, before.flatten()];
+        let folder = self.path("releases");
+        let failed = |error| FileError::when("read", &folder)(error);
+        let mut others = BTreeMap::new();
+        for entry in fs::read_dir(&folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let hex = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+            let Ok(digest) = format!("sha256:{hex}").parse::<Digest>() else { continue };
+            if !needed.contains(&Some(digest.clone())) {
+                let unpacked_at = fs::metadata(self.whole(&digest)).and_then(|found| found.modified()).ok();
+                others.insert(digest, unpacked_at);
+            }
+        }
+        let mut others: Vec<(Digest, Option<SystemTime>)> = others.into_iter().collect();
+        others.sort_by_key(|(_, unpacked_at)| Reverse(*unpacked_at));
+        let old = others.get(more..).unwrap_or_default();
+        for (digest, _) in old {
+            files::remove(&self.whole(digest))?;
+            files::remove(&self.release(digest))?;
+        }
+        Ok(old.len())
     }
 
     fn whole(&self, digest: &Digest) -> PathBuf {
@@ -307,6 +341,24 @@ mod tests {
         site.settle().unwrap();
         assert_eq!(site.deployment().unwrap().unwrap().digest, next.digest);
         assert!(!site.path("next.json").exists());
+    }
+
+    #[test]
+    fn what_is_run_what_was_run_and_the_newest_others_are_kept() {
+        let (_folder, site) = site();
+        let all = ["1", "2", "3", "4", "5"].map(|text| put(&site, text, Stage::Done));
+        fs::write(site.path("releases").join("notes.txt"), "a person's").unwrap();
+        assert_eq!(site.prune(3).unwrap(), 0);
+        // A folder that a crash left without its record is the oldest.
+        files::remove(&site.whole(&all[2])).unwrap();
+        assert_eq!(site.prune(1).unwrap(), 2);
+        let there = all.each_ref().map(|digest| site.release(digest).exists());
+        assert_eq!(there, [false, true, false, true, true]);
+        put(&site, "2", Stage::Done);
+        assert_eq!(site.prune(0).unwrap(), 1);
+        let there = all.each_ref().map(|digest| site.has_release(digest).unwrap());
+        assert_eq!(there, [false, true, false, false, true]);
+        assert!(site.path("releases").join("notes.txt").exists());
     }
 
     #[test]

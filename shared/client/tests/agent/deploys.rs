@@ -137,7 +137,9 @@ async fn a_port_that_somebody_else_has_is_said() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drift_shows_in_the_next_heartbeat_and_a_deployment_ends_it() {
-    let rig = Rig::start(LEASE).await;
+    let mut rig = Rig::idle(LEASE).await;
+    // The service that this test ends stays away.
+    rig.start_agent(&["--restart-pause", "600s"]);
     let digest = rig.server.upload(archive::web("1"));
     let seen = async |wanted: (StickerState, ServiceState, AgentStatus)| {
         let is = |state: &mut crate::server::State| {

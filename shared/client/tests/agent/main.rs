@@ -10,6 +10,7 @@
 
 mod archive;
 mod deploys;
+mod keeping;
 mod registration;
 mod rig;
 mod server;

@@ -88,8 +88,14 @@ impl Rig {
         Pid::from_raw(text.lines().next()?.parse().ok()?)
     }
 
+    /// Kills the service, and waits until it is gone: a process may outlive its signal on a busy machine
     pub fn kill_service(&self) {
-        let _ = self.service().map(|id| kill_process_group(id, Signal::KILL));
+        let Some(id) = self.service() else { return };
+        let _ = kill_process_group(id, Signal::KILL);
+        let stat = format!("/proc/{}/stat", id.as_raw_nonzero());
+        while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// What the service answers; none where nothing does

@@ -6,7 +6,11 @@ use crate::{
     rig::Rig,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+use weir_client::clock;
 use weir_domain::id::TaskId;
 use weir_edge::wire::task::ReportStatus;
 
@@ -64,7 +68,8 @@ async fn an_agent_killed_after_the_switch_loses_nothing() {
     rig.server.with(|state| state.nodes.get_mut(&task).unwrap().input["run"]["command"] = command);
     rig.start_agent(&[]);
     let report = rig.server.ended(task).await;
-    assert_eq!((report.attempt, report.status), (2, ReportStatus::Succeeded), "{}", report.logs);
+    // A slow machine may lose a lease more.
+    assert!(report.attempt >= 2 && report.status == ReportStatus::Succeeded, "{}", report.logs);
     assert_eq!(report.previous_digest, Some(one), "not what the killed attempt had put there");
 }
 
@@ -108,18 +113,25 @@ async fn a_cancelled_task_is_stopped_and_not_reported_and_the_next_one_is_done()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_stops_before_a_lease_that_cannot_be_renewed() {
-    let rig = Rig::start(SHORT).await;
+    let rig = Rig::start(SHORT * 2).await;
     let digest = rig.server.upload(hanging());
     let task = rig.server.deploy(&digest, patient);
     rig.server.started(task).await;
     rig.server.with(|state| state.down.insert("heartbeat"));
-    rig.until("the stop", async |rig| rig.log().contains("the lease could not be renewed").then_some(()))
-        .await;
-    let (is_ours, reported) = rig.server.with(|state| {
-        let node = &state.nodes[&task];
-        (node.lease > Some(std::time::Instant::now()), node.report.is_some())
+    // The agent says itself when it stopped: how late this test sees it is the machine's choice.
+    let stopped = rig.until("the stop", async |rig| {
+        let log = rig.log();
+        let line = log.lines().find(|line| line.contains("the lease could not be renewed"))?;
+        line.split_whitespace().next()?.parse::<jiff::Timestamp>().ok()
     });
-    assert!(!reported && is_ours, "it stopped while the lease was still its own");
+    let stopped = stopped.await;
+    let (passes, reported) = rig.server.with(|state| {
+        let node = &state.nodes[&task];
+        let left = node.lease.unwrap().saturating_duration_since(Instant::now());
+        let late = Instant::now().saturating_duration_since(node.lease.unwrap());
+        (clock::now() + left - late, node.report.is_some())
+    });
+    assert!(!reported && stopped < passes, "it stopped at {stopped}, and the lease passed at {passes}");
     assert_eq!(rig.server.with(|state| state.refused_reports), 0);
 }
 
