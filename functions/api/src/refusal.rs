@@ -52,6 +52,9 @@ pub fn definition(error: DefinitionError) -> Problem {
         DefinitionError::NoPlan(_) => Kind::InvalidReference,
         DefinitionError::NotApplicable(..) => Kind::NotAllowedNow,
         DefinitionError::Stale { .. } => Kind::PlanStale,
+        DefinitionError::Invalid(found) => {
+            return Problem::new(Kind::InvalidDefinition, detail).in_definition(&found);
+        }
         DefinitionError::OtherWorkspace { .. } | DefinitionError::Unreadable(_) => Kind::InvalidDefinition,
         DefinitionError::Engine(error) => return error.into(),
     };

@@ -20,6 +20,7 @@ use weir_domain::{
     definition::{
         apply::{Applied, ApplyError, apply_group},
         bundle::Bundle,
+        diagnostic::{Diagnostic, Severity},
         document::{Definition, read},
         plan::DefinitionPlan,
         state::State,
@@ -67,9 +68,19 @@ pub enum DefinitionError {
     /// What was uploaded cannot be read
     #[error("the definition cannot be read: {0}")]
     Unreadable(String),
+    /// The definition has errors
+    #[error("the definition has {}", counted(.0))]
+    Invalid(Vec<Diagnostic>),
     /// It could not be carried out
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+fn counted(diagnostics: &[Diagnostic]) -> String {
+    match diagnostics.iter().filter(|it| it.severity == Severity::Error).count() {
+        1 => "1 error".to_owned(),
+        errors => format!("{errors} errors"),
+    }
 }
 
 /// A change plan, and the plan that was recorded for it
@@ -93,12 +104,7 @@ pub async fn plan(
 ) -> Result<PlannedDefinition, DefinitionError> {
     let state = state(engine).await?;
     let bundle = bundle(engine, digest).await?;
-    let reading = read(&bundle, state.as_ref().map(|(state, _)| state)).map_err(unreadable)?;
-    let Some(definition) = reading.definition else {
-        let texts: Vec<String> =
-            reading.diagnostics.iter().map(|it| format!("{} {}", it.code, it.message)).collect();
-        return Err(DefinitionError::Unreadable(texts.join("; ")));
-    };
+    let definition = valid(&bundle, state.as_ref().map(|(state, _)| state))?;
     if definition.workspace != scope.workspace {
         let (found, here) = (definition.workspace.to_string(), scope.workspace.to_string());
         return Err(DefinitionError::OtherWorkspace { found, here });
@@ -289,11 +295,9 @@ pub(crate) async fn apply(
     let changes: DefinitionPlan = serde_json::from_slice(&bytes).map_err(unreadable)?;
     let bundle = bundle(engine, &changes.desired_revision).await?;
     let read_state = state(engine).await?;
-    let definition =
-        read(&bundle, read_state.as_ref().map(|(state, _)| state)).map_err(unreadable)?.definition;
-    let definition = definition.ok_or_else(|| DefinitionError::Unreadable("it has errors".to_owned()))?;
     let now = engine.clock.now();
     let current = read_state.as_ref().map(|(state, _)| state);
+    let definition = valid(&bundle, current)?;
     let revision = match apply_group(current, &changes, group, &definition, now)? {
         Applied::Already => current.map_or(0, |state| state.state_revision),
         Applied::Next(next) => swap(engine, read_state.as_ref(), &next).await?,
@@ -338,6 +342,12 @@ async fn bundle(engine: &Engine, digest: &Digest) -> Result<Bundle, DefinitionEr
     let bytes = engine.ledger.definition_get(digest).await.map_err(EngineError::from)?;
     let bytes = bytes.ok_or_else(|| DefinitionError::NotUploaded(digest.clone()))?;
     serde_json::from_slice(&bytes).map_err(unreadable)
+}
+
+/// The definition that a bundle holds, if nothing in it is refused
+fn valid(bundle: &Bundle, applied: Option<&State>) -> Result<Definition, DefinitionError> {
+    let reading = read(bundle, applied).map_err(unreadable)?;
+    reading.definition.ok_or(DefinitionError::Invalid(reading.diagnostics))
 }
 
 /// The definition that was applied last, to show what each field was before

@@ -1,7 +1,7 @@
 use crate::fixture::example;
 use serde_json::json;
 use weir_domain::{canonical::Digest, definition::bundle::MAX_BUNDLE};
-use weir_edge::wire::{artifact::UploadTicket, definition::DefinitionPlanView};
+use weir_edge::wire::{artifact::UploadTicket, definition::DefinitionPlanView, problem::FieldError};
 use weir_testkit::{TestApi, api::Reply};
 
 /// Uploads `bytes` as a definition and asks what it would change
@@ -37,6 +37,12 @@ async fn what_was_not_uploaded_or_is_no_definition_is_refused() {
     let wrong = json!({ "files": { "weir.yaml": "version: 1\nworkspace: harbor\nfiles: []\nservice: { shop: {} }\n" } });
     let refused = plan(&api, &serde_json::to_vec(&wrong).unwrap()).await;
     assert_eq!(refused.short(), "422 invalid-definition");
+    assert_eq!(refused.body["detail"], "the definition has 1 error");
+    let errors: Vec<FieldError> = serde_json::from_value(refused.body["errors"].clone()).unwrap();
+    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    let place = error.place.as_ref().unwrap();
+    assert_eq!((place.code.as_str(), place.file.as_str(), place.line), ("W0203", "weir.yaml", 4));
+    assert!(error.message.contains("components") && error.pointer == "/definition", "{error:?}");
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@ mod from;
 pub use crate::wire::problem::Kind;
 
 use crate::wire::problem as wire;
+use weir_domain::definition::diagnostic::{Diagnostic, Severity};
+
+/// Diagnostics of one answer; `weir validate` shows all
+const DIAGNOSTICS_MAX: usize = 100;
 
 /// An error on its way to the caller
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +63,25 @@ impl Problem {
     /// The same with one more place that was wrong
     #[must_use]
     pub fn at(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        self.errors.push(wire::FieldError { pointer: pointer.into(), message: message.into() });
+        let error = wire::FieldError { pointer: pointer.into(), message: message.into(), place: None };
+        self.errors.push(error);
+        self
+    }
+
+    /// The same with what is wrong in the definition that the body's `definition` names, as far as an answer holds it
+    #[must_use]
+    pub fn in_definition(mut self, diagnostics: &[Diagnostic]) -> Self {
+        let errors = diagnostics.iter().filter(|it| it.severity == Severity::Error);
+        self.errors.extend(errors.take(DIAGNOSTICS_MAX).map(|it| wire::FieldError {
+            pointer: "/definition".to_owned(),
+            message: it.message.clone(),
+            place: Some(wire::DefinitionPlace {
+                code: it.code,
+                file: it.place.file.to_string(),
+                line: it.place.line,
+                column: it.place.column,
+            }),
+        }));
         self
     }
 

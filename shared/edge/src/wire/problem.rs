@@ -6,6 +6,7 @@ pub use kind::Kind;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use weir_domain::definition::codes::Code;
 
 /// The media type of a problem document
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -45,12 +46,46 @@ pub struct FieldError {
     pub pointer: String,
     /// What was wrong there
     pub message: String,
+    /// Where in the definition that stands there
+    #[serde(flatten, default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<DefinitionPlace>,
+}
+
+/// What a diagnostic of a definition is about
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct DefinitionPlace {
+    /// What it is: `weir help W0207` tells more
+    pub code: Code,
+    /// The file, from the definition's folder
+    pub file: String,
+    /// From 1
+    pub line: u32,
+    /// In characters, from 1
+    pub column: u32,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn a_place_in_a_definition_is_read_where_there_is_one() {
+        let error = |value| serde_json::from_value::<FieldError>(value).unwrap().place;
+        let body = json!({"pointer": "/a", "message": "m"});
+        assert_eq!(error(body.clone()), None);
+        let known = json!({"pointer": "/definition", "message": "m", "code": "W0207", "file": "a.yaml",
+            "line": 3, "column": 5});
+        assert_eq!(error(known.clone()).map(|it| (it.code, it.line)), Some((Code::MissingReference, 3)));
+        let newer =
+            json!({"pointer": "/definition", "message": "m", "code": "W0299", "file": "a", "line": 1});
+        assert_eq!(error(newer), None, "a code of a newer server does not hide the message");
+        assert_eq!(
+            serde_json::to_value(serde_json::from_value::<FieldError>(known.clone()).unwrap()).unwrap(),
+            known
+        );
+    }
 
     #[test]
     fn a_problem_reads_with_what_newer_servers_add_and_without_what_is_optional() {

@@ -35,7 +35,11 @@ fn api(text: &mut String, error: &ApiError, style: Style) {
                 line(text, style, "rule", title);
             }
             for wrong in errors {
-                let place = if wrong.pointer.is_empty() { "the whole body" } else { &wrong.pointer };
+                let place = match &wrong.place {
+                    Some(it) => format!("{}:{}:{} {}", it.file, it.line, it.column, it.code),
+                    None if wrong.pointer.is_empty() => "the whole body".to_owned(),
+                    None => wrong.pointer.clone(),
+                };
                 line(text, style, "at", &format!("{place}: {}", wrong.message));
             }
             let request = request_id.as_ref().map(|id| format!(" · request {id}")).unwrap_or_default();
@@ -84,7 +88,8 @@ fn hint(code: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::cli::golden;
-    use weir_edge::wire::problem::FieldError;
+    use weir_domain::definition::codes::Code;
+    use weir_edge::wire::problem::{DefinitionPlace, FieldError};
 
     fn problem(code: &str, detail: Option<&str>, errors: Vec<FieldError>) -> Failure {
         Failure::from(ApiError::Problem {
@@ -99,7 +104,19 @@ mod tests {
 
     #[test]
     fn problems_look_like_this() {
-        let wrong = |pointer: &str| FieldError { pointer: pointer.into(), message: "is missing".into() };
+        let wrong =
+            |pointer: &str| FieldError { pointer: pointer.into(), message: "is missing".into(), place: None };
+        let place = DefinitionPlace {
+            code: Code::MissingReference,
+            file: "services.yaml".into(),
+            line: 16,
+            column: 29,
+        };
+        let unknown = FieldError {
+            message: "`environment.prodction` does not exist".into(),
+            place: Some(place),
+            ..wrong("/definition")
+        };
         let failures = [
             problem(
                 "W0412",
@@ -108,6 +125,7 @@ mod tests {
                 ),
                 Vec::new(),
             ),
+            problem("W0423", Some("the definition has 1 error"), vec![unknown]),
             problem("W0406", None, vec![wrong("/release_id"), wrong("")]),
             problem("W0401", Some("evil \u{1b}[2J\nnews"), Vec::new()),
             Failure::from(ApiError::Unreachable("connection refused".to_owned())),
