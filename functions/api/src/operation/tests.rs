@@ -146,3 +146,19 @@ async fn operations_of_others_and_those_that_are_none_are_not_there() {
         }
     }
 }
+
+#[tokio::test]
+async fn an_operation_that_has_ended_is_settled_once_its_evidence_is_there() {
+    let shop = Shop::open().await;
+    let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    for target in ["stg-1", "stg-2"] {
+        shop.deploy(target).await;
+        shop.job(operation, &format!("verify.{target}"), true).await;
+    }
+    shop.api.cx.engine().segment_finish(&shop.scope, operation, 0).await.unwrap();
+    let over = shop.operation(operation).await;
+    assert_eq!((over.status, over.settled), (OperationStatus::Succeeded, false));
+    shop.api.cx.engine().finish_operation(&shop.scope, operation).await.unwrap();
+    let settled = shop.operation(operation).await;
+    assert!(settled.settled && settled.evidence_ids.len() > over.evidence_ids.len(), "{settled:?}");
+}

@@ -69,6 +69,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         updated_at: moved.into(),
         started_at: operation.started_at.map(Into::into),
         completed_at: operation.completed_at.map(Into::into),
+        settled: operation.finished,
         failure_summary: operation.failure_summary.clone(),
         summary_counts: operation.summary_counts.clone(),
         nodes: Vec::new(),

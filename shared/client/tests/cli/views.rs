@@ -65,6 +65,7 @@ pub fn view(state: &State, id: OperationId) -> Value {
         "run_identity_hash": Digest::of_bytes(b""), "run_status": "running", "outcome": "pending",
         "freshness": "fresh_active", "cancel_requested": running.cancelled, "created_at": time(),
         "updated_at": time(), "started_at": time(), "completed_at": over.then(time),
+        "settled": over && (!has_deployed || running.late > 1),
         "failure_summary": failure, "summary_counts": {}, "nodes": nodes, "waits": waits,
         "evidence_ids": evidence.into_iter().collect::<Vec<_>>() })
 }

@@ -94,6 +94,10 @@ pub struct OperationView {
     /// When it ended
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
+    /// Whether everything that follows from its end has been done: its evidence is written, and where it is taken back,
+    /// that has begun
+    #[serde(default)]
+    pub settled: bool,
     /// Why it did not succeed
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_summary: Option<FailureSummary>,

@@ -58,6 +58,7 @@ pub(crate) fn operation(
         updated_at: at(0),
         started_at: Some(at(0)),
         completed_at: status.is_terminal().then(|| at(42_500)),
+        settled: status.is_terminal(),
         failure_summary: None,
         summary_counts: BTreeMap::new(),
         waits: Vec::new(),
