@@ -7,17 +7,17 @@ use crate::ReactorError;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use weir_domain::{
-    audit::AuditEvent,
+    audit::{
+        AuditEvent,
+        chain::{AuditEntry, AuditHead},
+    },
     definition::{address::Kind, spec::Tenant},
     id::{AuditId, Id as _},
     scope::Scope,
     time::{Millis, Time},
 };
 use weir_edge::Cx;
-use weir_ledger::audit::{
-    Appended,
-    chain::{AuditEntry, AuditHead},
-};
+use weir_ledger::audit::Appended;
 use weir_store::{Image, Key, Record, Write, stream::StreamEvent};
 
 /// Nobody may remove audit objects before this: seven years

@@ -1,5 +1,7 @@
 //! Audit events: append-only, ordered by time, without secrets (requirement 001)
 
+pub mod chain;
+
 use crate::{
     actor::Actor,
     id::{AuditId, RequestId},

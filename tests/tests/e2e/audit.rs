@@ -2,7 +2,7 @@
 
 use crate::rig::Rig;
 use std::{collections::BTreeSet, time::Duration};
-use weir_ledger::audit::chain::{AuditHead, verify};
+use weir_domain::audit::chain::{AuditHead, verify};
 use weir_local::story::wait::until;
 
 pub async fn is_sealed(rig: &Rig) {

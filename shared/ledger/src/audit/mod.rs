@@ -1,18 +1,19 @@
 //! The audit chain: every event sealed once, in one order, each line holding the hash of all before it
 //!
-//! [`chain`] is the pure part, by which anybody verifies the chain offline. Here is the sequencer: it seals
+//! [`weir_domain::audit::chain`] is the pure part, by which anybody verifies the chain offline. Here is the sequencer: it seals
 //! events in objects that nobody can replace, and adopts what another sequencer (or its own crashed self) sealed.
-
-pub mod chain;
 
 use crate::{
     Ledger, LedgerError,
     objects::{Put, PutOptions},
 };
 use bytes::Bytes;
-use chain::{AuditEntry, AuditHead, Break, BreakReason, EVENTS_MAX, open, seal};
 use std::collections::BTreeSet;
-use weir_domain::{id::AuditId, time::Millis};
+use weir_domain::{
+    audit::chain::{AuditEntry, AuditHead, Break, BreakReason, EVENTS_MAX, open, seal},
+    id::AuditId,
+    time::Millis,
+};
 
 /// How many objects one call writes or adopts; what is left is for the next call
 const ROUNDS_MAX: usize = 64;

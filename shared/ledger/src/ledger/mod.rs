@@ -13,13 +13,12 @@ pub use records::LOG_MAX;
 pub use state::{StateObject, StateWrite};
 
 use crate::{
-    audit::chain::Break,
     key::{KeyError, Keys},
     objects::{Objects, ObjectsError, Presigned, Put, PutOptions},
 };
 use bytes::Bytes;
 use std::{sync::Arc, time::Duration};
-use weir_domain::{canonical::Digest, scope::Name};
+use weir_domain::{audit::chain::Break, canonical::Digest, scope::Name};
 
 /// The ledger could not be asked, or does not hold what it should
 #[derive(Debug, thiserror::Error)]

@@ -11,14 +11,14 @@
 //!
 //! A chain cannot see that its end was cut off: whoever verifies it brings the head from somewhere else.
 
-use jiff::civil::{Date, date};
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use weir_domain::{
+use crate::{
     canonical::{self, Digest},
     id::AuditId,
     scope::Name,
 };
+use jiff::civil::{Date, date};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// An object holds no more events than this: their outbox rows and the head fit into one transaction of the table
 pub const EVENTS_MAX: usize = 90;
@@ -197,32 +197,62 @@ pub fn open(head: &AuditHead, object: &[u8]) -> Result<Opened, Break> {
     Ok(Opened { head: after, ids: entries.iter().map(AuditEntry::id).collect() })
 }
 
-/// Verifies `objects`, in their order, as what follows `start`; and, if a head from elsewhere is given, that they reach it
+/// A chain that is verified object by object, against a head from elsewhere if one is given
 ///
-/// Objects after `head` are fine: the chain has grown since. The answer is where the chain ends.
+/// Objects after that head are fine: the chain has grown since.
+#[derive(Debug)]
+pub struct Verification<'a> {
+    at: AuditHead,
+    known: Option<&'a AuditHead>,
+}
+
+impl<'a> Verification<'a> {
+    /// Begins after `start`
+    pub fn new(start: AuditHead, known: Option<&'a AuditHead>) -> Result<Self, Break> {
+        let begun = Self { at: start, known };
+        begun.check()?;
+        Ok(begun)
+    }
+
+    /// The next object; the events that it seals
+    pub fn follow(&mut self, object: &[u8]) -> Result<Vec<AuditId>, Break> {
+        let Opened { head, ids } = open(&self.at, object)?;
+        self.at = head;
+        self.check()?;
+        Ok(ids)
+    }
+
+    /// Nothing follows: where the chain ends
+    pub fn end(self) -> Result<AuditHead, Break> {
+        match self.known {
+            Some(known) if known.seq > self.at.seq => {
+                Err(Break { seq: self.at.seq.saturating_add(1), reason: BreakReason::Missing })
+            }
+            Some(_) | None => Ok(self.at),
+        }
+    }
+
+    fn check(&self) -> Result<(), Break> {
+        match self.known {
+            Some(known) if known.seq == self.at.seq && *known != self.at => {
+                Err(Break { seq: self.at.seq, reason: BreakReason::Rewritten })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Verifies `objects`, in their order, as what follows `start`; the answer is where the chain ends
 pub fn verify<O: AsRef<[u8]>>(
     start: &AuditHead,
     objects: impl IntoIterator<Item = O>,
     head: Option<&AuditHead>,
 ) -> Result<AuditHead, Break> {
-    let is_head = |at: &AuditHead| match head {
-        Some(head) if head.seq == at.seq && head != at => {
-            Err(Break { seq: at.seq, reason: BreakReason::Rewritten })
-        }
-        Some(_) | None => Ok(()),
-    };
-    let mut at = start.clone();
-    is_head(&at)?;
+    let mut verification = Verification::new(start.clone(), head)?;
     for object in objects {
-        at = open(&at, object.as_ref())?.head;
-        is_head(&at)?;
+        verification.follow(object.as_ref())?;
     }
-    match head {
-        Some(head) if head.seq > at.seq => {
-            Err(Break { seq: at.seq.saturating_add(1), reason: BreakReason::Missing })
-        }
-        Some(_) | None => Ok(at),
-    }
+    verification.end()
 }
 
 /// The hash after `before` that seals `canonical`
@@ -239,3 +269,6 @@ fn first_change(expected: &[u8], found: &[u8]) -> usize {
     let first = changed.next().unwrap_or(1);
     if first == 1 { changed.next().unwrap_or(1) } else { first }
 }
+
+#[cfg(test)]
+mod tests;
