@@ -14,6 +14,7 @@ pub(crate) mod teller;
 pub mod wait;
 mod watch;
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use weir_client::cli::render;
@@ -87,10 +88,10 @@ pub async fn run(stack: &Stack, progress: &Progress) -> Result<StoryReport> {
         audit_events: 0,
         took: Vec::new(),
     };
-    prove(&teller, stack, &mut report).await?;
+    let folder = prove(&teller, stack, &mut report).await?;
     clock.note("evidence");
     report.took = clock.took;
-    close(&teller, stack, &report);
+    close(&teller, stack, &report, &folder);
     Ok(report)
 }
 
@@ -107,7 +108,8 @@ fn heading(teller: &Teller<'_>, version: &str, release: &weir_domain::delivery::
     teller.progress.say(&format!("  web {version}  {digest}…  → release {}", release.id));
 }
 
-async fn prove(teller: &Teller<'_>, stack: &Stack, report: &mut StoryReport) -> Result<()> {
+/// The folder in which the evidence is kept
+async fn prove(teller: &Teller<'_>, stack: &Stack, report: &mut StoryReport) -> Result<PathBuf> {
     // What was written when an operation ended is known only when it is asked for again.
     let mut fresh = Vec::new();
     for operation in report.operations() {
@@ -115,21 +117,21 @@ async fn prove(teller: &Teller<'_>, stack: &Stack, report: &mut StoryReport) -> 
         let read = client.operation_show(operation.operation_id).await;
         fresh.push(read.map_err(|error| teller::told("an operation", &error))?);
     }
-    report.evidence = proof::evidence(teller, stack, fresh.iter()).await?;
+    let kept = proof::evidence(teller, stack, fresh.iter()).await?;
+    report.evidence = kept.packets;
     let tenant = proof::audit(&teller.alice).await?.len();
     report.audit_events = tenant + proof::audit(&teller.workspace).await?.len();
-    Ok(())
+    Ok(kept.folder)
 }
 
 /// What there is to show for it, and how to go on
-fn close(teller: &Teller<'_>, stack: &Stack, report: &StoryReport) {
+fn close(teller: &Teller<'_>, stack: &Stack, report: &StoryReport, folder: &Path) {
     let (progress, style) = (teller.progress, teller.style());
     for (what, operation) in [("production", &report.production), ("1.1.0 to staging", &report.failed)] {
         progress.say("");
         progress.say(&format!("  {what}  {}", style.dim(operation.operation_id)));
         progress.say(watch::indented(&render::dag(operation)).trim_end());
     }
-    let folder = stack.state().path(proof::FOLDER);
     let shown = report.evidence.last().map(ToString::to_string).unwrap_or_default();
     progress.say("");
     progress.say(&format!(

@@ -1,5 +1,6 @@
 //! What proves the story afterwards: evidence packets, verified here and kept as files, and audit events
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,16 +19,23 @@ use crate::error::{Doing as _, LocalError, Result};
 use crate::net;
 use crate::stack::Stack;
 
-/// Where packets are kept, in the stack's folder
-pub(super) const FOLDER: &str = "evidence";
+/// Where packets are kept, in the stack's folder: below it a folder for each key, with the key beside its packets
+const FOLDER: &str = "evidence";
+
+/// Packets that were verified and kept
+pub(super) struct Kept {
+    /// Where they are, with the key that verifies all of them
+    pub folder: PathBuf,
+    /// Which
+    pub packets: Vec<EvidenceId>,
+}
 
 /// How long KMS may take
 const CALL: Duration = Duration::from_secs(30);
 
 /// The signing key's public half, asked of KMS itself: a packet's own word for it would prove nothing
-async fn public_key(stack: &Stack) -> Result<String> {
+async fn public_key(stack: &Stack, key: &str) -> Result<String> {
     let fail = |reason: String| LocalError::Call { call: "GetPublicKey".to_owned(), reason };
-    let key = stack.outputs().get("SigningKey").cloned().unwrap_or_default();
     let request = net::client(CALL)?
         .post(stack.endpoint().url())
         .header("authorization", authorization("kms"))
@@ -49,9 +57,11 @@ pub(super) async fn evidence<'a>(
     teller: &Teller<'_>,
     stack: &Stack,
     operations: impl Iterator<Item = &'a OperationView>,
-) -> Result<Vec<EvidenceId>> {
-    let key = public_key(stack).await?;
-    let folder = stack.state().path(FOLDER);
+) -> Result<Kept> {
+    let name = signing_key(stack);
+    let key = public_key(stack, &name).await?;
+    // Another emulator makes another key; the packets of the one before go on verifying.
+    let folder = stack.state().path(FOLDER).join(key_id(&name));
     std::fs::create_dir_all(&folder).at("making", &folder)?;
     let key_file = folder.join("signing-key.pem");
     std::fs::write(&key_file, &key).at("writing", &key_file)?;
@@ -73,7 +83,17 @@ pub(super) async fn evidence<'a>(
             verified.push(*id);
         }
     }
-    Ok(verified)
+    Ok(Kept { folder, packets: verified })
+}
+
+/// How KMS calls the key
+fn signing_key(stack: &Stack) -> String {
+    stack.outputs().get("SigningKey").cloned().unwrap_or_default()
+}
+
+/// The last part of a key's ARN
+fn key_id(name: &str) -> &str {
+    name.rsplit(['/', ':']).next().unwrap_or(name)
 }
 
 /// Every audit event that `client` may see, the newest first
@@ -88,5 +108,17 @@ pub(super) async fn audit(client: &Client) -> Result<Vec<AuditEvent>> {
             Some(next) => cursor = Some(next),
             None => return Ok(all),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_told_by_the_last_part_of_its_name() {
+        let arn = "arn:aws:kms:us-east-1:000000000000:key/d0f013ed-80b6-4a79-ab2b-7de27882882d";
+        assert_eq!(key_id(arn), "d0f013ed-80b6-4a79-ab2b-7de27882882d");
+        assert_eq!(key_id("d0f013ed"), "d0f013ed");
     }
 }
