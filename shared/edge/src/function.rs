@@ -5,22 +5,33 @@
 use crate::{Route, Use};
 use std::collections::BTreeSet;
 
-/// What driving nodes needs: whoever ends one may have to decide the gates and evidence behind it, dispatch what
-/// has become ready, finish the operation and start its rollback
-pub const DRIVING: &[Use] = &[
-    Use::TableRead,
-    Use::TableWrite,
-    Use::ObjectsRead("plans/"),
-    Use::ObjectsRead("evidence/"),
-    Use::ObjectsWrite("plans/"),
-    Use::ObjectsWrite("evidence/"),
-    Use::Sign,
-    Use::PublicKey,
-    Use::StartOperation,
-    Use::SendTask,
-    Use::JobsSend,
-    Use::NotifySend,
-];
+/// What driving nodes needs, and what else an endpoint needs that does so: `uses: driving![Use::ObjectsWrite("logs/")]`
+///
+/// Whoever ends a node may have to decide the gates and evidence behind it, dispatch what has become ready, finish the
+/// operation and start its rollback.
+#[macro_export]
+macro_rules! driving {
+    ($($own:expr),*) => {
+        &[
+            $crate::Use::TableRead,
+            $crate::Use::TableWrite,
+            $crate::Use::ObjectsRead("plans/"),
+            $crate::Use::ObjectsRead("evidence/"),
+            $crate::Use::ObjectsWrite("plans/"),
+            $crate::Use::ObjectsWrite("evidence/"),
+            $crate::Use::Sign,
+            $crate::Use::PublicKey,
+            $crate::Use::StartOperation,
+            $crate::Use::SendTask,
+            $crate::Use::JobsSend,
+            $crate::Use::NotifySend,
+            $($own),*
+        ]
+    };
+}
+
+/// What driving nodes needs, and nothing else
+pub const DRIVING: &[Use] = driving![];
 
 /// Which of the three artefacts a function runs
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -12,7 +12,7 @@ use weir_domain::{
 };
 use weir_edge::{
     Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Route,
-    wire::agent::{AgentStatus as Status, Heartbeat, HeartbeatAck, Lease, StickerState, TaskAttempt},
+    wire::agent::{Heartbeat, HeartbeatAck, Lease, StickerState, TaskAttempt},
 };
 use weir_store::{Entity as _, Key, NodeKey, Record, TransactError, Write};
 
@@ -92,8 +92,9 @@ fn found_as(agent: Agent, call: &Call<AgentHeartbeat>) -> Agent {
     let mut agent = agent;
     agent.last_heartbeat = call.now.into();
     agent.reported = match call.body.status {
-        Status::Online => AgentStatus::Online,
-        Status::Degraded | Status::Offline => AgentStatus::Degraded,
+        AgentStatus::Online => AgentStatus::Online,
+        // It is heard of at this moment, whatever it says.
+        AgentStatus::Degraded | AgentStatus::Offline => AgentStatus::Degraded,
     };
     for target in &mut agent.targets {
         if let Some(found) = call.body.targets.iter().find(|found| found.target == target.target) {

@@ -1,20 +1,13 @@
 //! Agents as callers see them
 
-use weir_domain::{
-    delivery::{Agent, AgentStatus},
-    time::Millis,
-};
-use weir_edge::wire::agent::{AgentStatus as Status, AgentTarget, AgentView};
+use weir_domain::{delivery::Agent, time::Millis};
+use weir_edge::wire::agent::{AgentTarget, AgentView};
 
 /// The agent as it is seen at `now`
 pub(super) fn view(agent: Agent, now: Millis) -> AgentView {
-    let status = match agent.status(now) {
-        AgentStatus::Online => Status::Online,
-        AgentStatus::Offline => Status::Offline,
-        AgentStatus::Degraded => Status::Degraded,
-    };
     let target =
         |it: weir_domain::delivery::AgentTarget| AgentTarget { target: it.target, base_url: it.base_url };
+    let status = agent.status(now);
     AgentView {
         id: agent.id,
         name: agent.name,

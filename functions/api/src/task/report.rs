@@ -17,7 +17,7 @@ use weir_domain::{
     sanitise::sanitise,
 };
 use weir_edge::{
-    Answer, Auth, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use,
+    Answer, Auth, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use, driving,
     wire::task::{LOG_MAX_BYTES, Report, ReportAck, ReportError, ReportStatus},
 };
 use weir_orchestration::{Outcome, Reported, delivery::record_installed};
@@ -44,21 +44,7 @@ impl Endpoint for TaskReport {
         success: 200,
         auth: Auth::Agent,
         summary: "Ends an attempt; refused where the attempt is not the task's current one",
-        uses: &[
-            Use::TableRead,
-            Use::TableWrite,
-            Use::ObjectsRead("plans/"),
-            Use::ObjectsRead("evidence/"),
-            Use::ObjectsWrite("plans/"),
-            Use::ObjectsWrite("evidence/"),
-            Use::ObjectsWrite("logs/"),
-            Use::Sign,
-            Use::PublicKey,
-            Use::StartOperation,
-            Use::SendTask,
-            Use::JobsSend,
-            Use::NotifySend,
-        ],
+        uses: driving![Use::ObjectsWrite("logs/")],
         ..Route::POST
     };
     type Path = TaskPath;

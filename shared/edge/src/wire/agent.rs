@@ -11,6 +11,7 @@ use crate::wire::secret::Secret;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use weir_domain::delivery::AgentStatus;
 use weir_domain::{
     canonical::Digest,
     definition::address::Address,
@@ -101,18 +102,6 @@ pub struct AgentView {
     /// When it registered
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
-}
-
-/// How an agent is
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AgentStatus {
-    /// Heard of lately, and all its services run
-    Online,
-    /// Not heard of lately
-    Offline,
-    /// Heard of lately; a service that should run does not, or a target has drifted
-    Degraded,
 }
 
 /// One attempt at one task
