@@ -250,7 +250,7 @@ fn registered(folder: &Path) -> Option<String> {
 async fn listed(client: &Client) -> Result<Vec<AgentView>> {
     let (mut all, mut cursor) = (Vec::new(), None::<String>);
     loop {
-        let page = client.agent_list(cursor.as_deref()).await;
+        let page = client.agent_list(cursor.as_deref().map(|cursor| ("cursor", cursor)).as_slice()).await;
         let page =
             page.map_err(|error| LocalError::Story(format!("the agents cannot be listed: {error}")))?;
         all.extend(page.items);

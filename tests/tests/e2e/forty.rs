@@ -103,7 +103,7 @@ struct Agent {
 async fn register(rig: &Rig, client: &Client) -> Agent {
     let body = AgentTokenCreate { targets: targets().collect() };
     let token = client.agent_token_create(&body, &IdempotencyKey::random()).await.unwrap().token;
-    let known = client.agent_list(None).await.unwrap().items;
+    let known = client.agent_list(&[]).await.unwrap().items;
     let of_stg_1 = known.iter().flat_map(|agent| &agent.targets).find(|it| it.target.name() == "stg-1");
     let base_url = of_stg_1.and_then(|it| it.base_url.clone());
     let targets = targets().map(|target| AgentTarget { target, base_url: base_url.clone() });

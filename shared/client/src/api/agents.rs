@@ -28,9 +28,8 @@ impl Client {
     }
 
     /// The agents of the workspace, a page at a time
-    pub async fn agent_list(&self, cursor: Option<&str>) -> Result<Page<AgentView>, ApiError> {
-        let cursor = cursor.map(|cursor| ("cursor", cursor));
-        self.get("/v1/agents", cursor.as_slice()).await
+    pub async fn agent_list(&self, query: &[(&str, &str)]) -> Result<Page<AgentView>, ApiError> {
+        self.get("/v1/agents", query).await
     }
 
     /// Spends a token; the key is derived from it, so that a lost answer can be asked for again

@@ -10,7 +10,6 @@ use super::{
 };
 use crate::api::{ApiError, Client};
 use serde::Serialize;
-use std::future::Future;
 use weir_domain::time::Time;
 use weir_edge::wire::page::Page;
 
@@ -159,19 +158,21 @@ impl Session {
     }
 }
 
-/// Up to `limit` items of a list, read page after page
-pub async fn collect<T, F>(
+/// Up to `limit` items of a list, read page after page: `call` is given the query of each, with `filter`
+pub async fn collect<T>(
     limit: u32,
     cursor: Option<&str>,
-    mut page: impl FnMut(u32, Option<String>) -> F,
-) -> Result<Page<T>, ApiError>
-where
-    F: Future<Output = Result<Page<T>, ApiError>>,
-{
+    filter: Option<(&str, &str)>,
+    call: impl AsyncFn(&[(&str, &str)]) -> Result<Page<T>, ApiError>,
+) -> Result<Page<T>, ApiError> {
     let mut all = Page { items: Vec::new(), next_cursor: cursor.map(str::to_owned) };
     loop {
         let have = u32::try_from(all.items.len()).unwrap_or(u32::MAX);
-        let next = page(limit.saturating_sub(have), all.next_cursor.take()).await?;
+        let (left, cursor) = (limit.saturating_sub(have).to_string(), all.next_cursor.take());
+        let mut query = vec![("limit", left.as_str())];
+        query.extend(filter);
+        query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        let next = call(&query).await?;
         all.items.extend(next.items);
         all.next_cursor = next.next_cursor;
         if all.next_cursor.is_none() || all.items.len() >= usize::try_from(limit).unwrap_or(usize::MAX) {

@@ -9,6 +9,7 @@
 )]
 
 mod binary;
+mod chain;
 mod definition;
 mod delivery;
 mod gates;

@@ -50,11 +50,8 @@ pub async fn run(session: &mut Session, command: &Agent) -> Result<Exit, Failure
 
 async fn list(session: &mut Session, paging: &Paging) -> Result<Exit, Failure> {
     let client = session.client()?;
-    let page = |_, cursor: Option<String>| {
-        let client = &client;
-        async move { client.agent_list(cursor.as_deref()).await }
-    };
-    let agents = collect(paging.limit, paging.cursor.as_deref(), page).await?;
+    let call = async |query: &[(&str, &str)]| client.agent_list(query).await;
+    let agents = collect(paging.limit, paging.cursor.as_deref(), None, call).await?;
     session.show_list(
         &agents,
         "no agent has registered; `weir agent token create --target …` begins",

@@ -1,5 +1,7 @@
 //! `weir audit`: who did what, and who tried to
 
+mod verify;
+
 use crate::{
     api::{ApiError, Client},
     cli::{
@@ -24,6 +26,8 @@ const FOLLOW_MAX: u32 = 200;
 pub enum Audit {
     /// Show the latest events, the newest last
     Tail(Tail),
+    /// Verify a copy of the audit chain: that nothing in it was changed, removed or moved; needs no server
+    Verify(verify::Verify),
 }
 
 /// Which events
@@ -39,7 +43,13 @@ pub struct Tail {
 
 /// `weir audit …`
 pub async fn run(session: &mut Session, command: &Audit) -> Result<Exit, Failure> {
-    let Audit::Tail(command) = command;
+    match command {
+        Audit::Tail(command) => tail(session, command).await,
+        Audit::Verify(command) => verify::run(session, command),
+    }
+}
+
+async fn tail(session: &mut Session, command: &Tail) -> Result<Exit, Failure> {
     let client = session.client()?;
     let mut told: BTreeSet<AuditId> = BTreeSet::new();
     let mut lines = command.lines;
@@ -70,13 +80,7 @@ pub async fn run(session: &mut Session, command: &Audit) -> Result<Exit, Failure
 }
 
 async fn latest(client: &Client, lines: u32) -> Result<Page<AuditEvent>, ApiError> {
-    collect(lines, None, |left, cursor: Option<String>| async move {
-        let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
-        let mut query = vec![("limit", left.as_str())];
-        query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
-        client.audit_list(&query).await
-    })
-    .await
+    collect(lines, None, None, async |query: &[(&str, &str)]| client.audit_list(query).await).await
 }
 
 fn line(event: &AuditEvent, style: Style) -> String {

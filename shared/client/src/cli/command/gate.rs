@@ -73,13 +73,8 @@ async fn gates(
     limit: u32,
     cursor: Option<&str>,
 ) -> Result<weir_edge::wire::page::Page<GateView>, Failure> {
-    let page = |left: u32, cursor: Option<String>| async move {
-        let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
-        let mut query = vec![("status", status.as_str()), ("limit", left.as_str())];
-        query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
-        client.gate_list(&query).await
-    };
-    Ok(collect(limit, cursor, page).await?)
+    let call = async |query: &[(&str, &str)]| client.gate_list(query).await;
+    Ok(collect(limit, cursor, Some(("status", status.as_str())), call).await?)
 }
 
 fn table(gates: &[GateView], style: Style) -> Table {

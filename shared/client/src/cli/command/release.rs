@@ -113,17 +113,9 @@ async fn list(
     paging: &Paging,
 ) -> Result<Exit, Failure> {
     let client = session.client()?;
-    let page = |left: u32, cursor: Option<String>| {
-        let client = &client;
-        async move {
-            let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
-            let mut query = vec![("limit", left.as_str())];
-            query.extend(status.map(|status| ("status", status.as_str())));
-            query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
-            client.release_list(&query).await
-        }
-    };
-    let releases = collect(paging.limit, paging.cursor.as_deref(), page).await?;
+    let filter = status.map(|status| ("status", status.as_str()));
+    let call = async |query: &[(&str, &str)]| client.release_list(query).await;
+    let releases = collect(paging.limit, paging.cursor.as_deref(), filter, call).await?;
     session.show_list(&releases, "there are no releases; `weir release create` makes one", table)?;
     Ok(Exit::Done)
 }

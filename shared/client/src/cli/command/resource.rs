@@ -48,17 +48,9 @@ pub async fn run(session: &mut Session, command: &Resource) -> Result<Exit, Fail
 
 async fn list(session: &mut Session, kind: Option<Kind>, paging: &Paging) -> Result<Exit, Failure> {
     let client = session.client()?;
-    let page = |left: u32, cursor: Option<String>| {
-        let client = &client;
-        async move {
-            let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
-            let mut query = vec![("limit", left.as_str())];
-            query.extend(kind.map(|kind| ("kind", kind.as_str())));
-            query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
-            client.resource_list(&query).await
-        }
-    };
-    let resources = collect(paging.limit, paging.cursor.as_deref(), page).await?;
+    let filter = kind.map(|kind| ("kind", kind.as_str()));
+    let call = async |query: &[(&str, &str)]| client.resource_list(query).await;
+    let resources = collect(paging.limit, paging.cursor.as_deref(), filter, call).await?;
     session.show_list(&resources, "nothing was applied yet; `weir plan` begins", table)?;
     Ok(Exit::Done)
 }

@@ -92,17 +92,9 @@ async fn create(session: &mut Session, command: &Create) -> Result<Exit, Failure
 
 async fn list(session: &mut Session, component: Option<&Address>, paging: &Paging) -> Result<Exit, Failure> {
     let client = session.client()?;
-    let page = |left: u32, cursor: Option<String>| {
-        let client = &client;
-        async move {
-            let (left, cursor) = (left.to_string(), cursor.unwrap_or_default());
-            let mut query = vec![("limit", left.as_str())];
-            query.extend(component.map(|component| ("component", component.as_str())));
-            query.extend((!cursor.is_empty()).then_some(("cursor", cursor.as_str())));
-            client.version_list(&query).await
-        }
-    };
-    let versions = collect(paging.limit, paging.cursor.as_deref(), page).await?;
+    let filter = component.map(|component| ("component", component.as_str()));
+    let call = async |query: &[(&str, &str)]| client.version_list(query).await;
+    let versions = collect(paging.limit, paging.cursor.as_deref(), filter, call).await?;
     session.show_list(&versions, "no version is registered; `weir version create` does", table)?;
     Ok(Exit::Done)
 }
