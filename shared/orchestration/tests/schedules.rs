@@ -1,6 +1,5 @@
 //! The engine over a simulated region with faults: everything still ends, and nothing ever breaks an invariant
 
-
 use std::{
     collections::BTreeMap,
     sync::{
