@@ -2,11 +2,7 @@
 //!
 //! The list of points is what a recorded run wrote; nobody keeps it by hand.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test that cannot be set up fails, and says what it did"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use weir_orchestration::sim::{Case, Fault, Faults, Report, Workload, play};
