@@ -13,6 +13,7 @@ mod fixture;
 mod gate;
 mod health;
 mod intent;
+mod intervention;
 mod operation;
 mod plan;
 mod promotion;
@@ -43,10 +44,14 @@ weir_edge::endpoints![
     health::HealthGet,
     intent::IntentCreate,
     intent::IntentList,
+    intervention::InterventionDecide,
+    intervention::InterventionList,
     operation::OperationCancel,
     operation::OperationCreate,
     operation::OperationGet,
     operation::OperationList,
+    operation::OperationPause,
+    operation::OperationResume,
     operation::OperationTimeline,
     plan::PlanGet,
     promotion::PromotionCreate,

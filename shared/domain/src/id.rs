@@ -112,6 +112,8 @@ ids! {
     OperationId = "op", "operation";
     /// A condition that a node of an operation waits for
     GateId = "gat", "gate";
+    /// A node that a person takes by hand
+    InterventionId = "itv", "intervention";
     /// A set of component digests that moves through environments together
     ReleaseId = "rel", "release";
     /// One version of one component: a row of the version map

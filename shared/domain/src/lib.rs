@@ -16,6 +16,7 @@ pub mod gate;
 mod golden;
 pub mod id;
 pub mod intent;
+pub mod intervention;
 pub mod operation;
 pub mod plan;
 pub mod planner;

@@ -56,6 +56,10 @@ pub enum TimelineKind {
     GateDecisionRefused,
     /// A gate does not wait any more
     GateEnded,
+    /// A node waits for a person to take it by hand
+    InterventionOpened,
+    /// Somebody took a node by hand
+    InterventionDecided,
     /// A batch of a deployment began
     BatchStarted,
     /// A rollback was started

@@ -82,7 +82,12 @@ impl Engine {
         let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
         let contract =
             graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
-        let node = match self.start_within(&key, job.attempt, holder, contract.timeout_s).await? {
+        // Where the contract says all there is to know, nothing has to be read.
+        let started = match contract.deadline_s {
+            Some(_) => self.start(&key, job.attempt, holder).await?,
+            None => self.start_within(&key, job.attempt, holder, contract.timeout_s).await?,
+        };
+        let node = match started {
             Started::Yes(node) => node,
             Started::TooEarly(wait) => {
                 self.queues.send_job(job, wait).await?;
@@ -90,9 +95,10 @@ impl Engine {
             }
             Started::No => return Ok(JobEnd::Dropped),
         };
+        let contract = self.contract_of(&job.scope, &node, contract).await?;
         let ended = tokio::select! {
             biased;
-            ended = worker.work(self, &operation, &node, contract) => ended,
+            ended = worker.work(self, &operation, &node, &contract) => ended,
             () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),
         };
         let (log, outcome) = match ended {

@@ -11,6 +11,7 @@ mod engine;
 mod error;
 pub mod evidence;
 pub mod gates;
+pub mod interventions;
 pub mod jobs;
 pub mod machines;
 pub mod queues;

@@ -11,6 +11,7 @@ use weir_domain::{
     gate::Gate,
     id::{EvidenceId, GateId, OperationId, PromotionId},
     intent::Intent,
+    intervention::Intervention,
     plan::Plan,
     scope::Scope,
     time::{Millis, Time},
@@ -37,6 +38,7 @@ macro_rules! by_status {
 by_status! {
     Gate = "gate", gate_id, status;
     Intent = "intent", id, status;
+    Intervention = "intervention", intervention_id, status;
     Plan = "plan", plan_id, status;
     Promotion = "promotion", id, status;
     Release = "release", id, status;

@@ -1,19 +1,17 @@
 //! `POST /v1/operations/{operation}/cancel`: asks that an operation ends
 
-use super::{OperationPath, brief, find};
-use serde_json::json;
+use super::{
+    OperationPath, brief, find,
+    wish::{self, Wish},
+};
 use weir_domain::{
-    engine::{Operation, OperationUpdate, TODO_PATIENCE},
+    engine::{OperationUpdate, TODO_PATIENCE},
     timeline::TimelineKind,
 };
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, function,
     wire::operation::{OperationCancel as Body, OperationView},
 };
-use weir_store::Write;
-
-/// Longest reason, in characters
-const REASON_MAX: usize = 500;
 
 /// Asks that an operation ends
 pub struct OperationCancel;
@@ -34,15 +32,18 @@ impl Endpoint for OperationCancel {
     type Reply = OperationView;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
-        if call.body.reason.as_ref().is_some_and(|reason| reason.chars().count() > REASON_MAX) {
-            let detail = format!("a reason has at most {REASON_MAX} characters");
-            return Err(Problem::new(Kind::LimitExceeded, detail));
-        }
         let id = call.path.operation;
+        let reason = wish::reason(call.body.reason.as_ref())?;
         let operation = find(cx, &call.scope, id).await?;
-        if operation.is_active() && !operation.cancel {
-            cx.engine().commit(&asked(cx, &call, &operation)?).await?;
-        }
+        let update = OperationUpdate::Cancel { by: call.actor.id.clone(), wake: call.now + TODO_PATIENCE };
+        let wish = Wish {
+            update,
+            kind: TimelineKind::OperationCancelRequested,
+            action: "operation.cancel",
+            words: "asked that it ends",
+            reason,
+        };
+        wish::record(cx, &call, &operation, wish).await?;
         // Asked for by now, by this call or another one: whoever finds it sweeps the nodes.
         if cx.engine().cancel(&call.scope, id, &call.actor.id).await?.is_some() {
             let after = find(cx, &call.scope, id).await?;
@@ -56,22 +57,4 @@ impl Endpoint for OperationCancel {
         let detail = format!("operation `{id}` has ended: {}", ended.status.as_str());
         Err(Problem::new(Kind::NotAllowedNow, detail))
     }
-}
-
-/// The wish, with its events. Somebody who asked at the same time makes it a conflict, and is as good
-fn asked(cx: &Cx, call: &Call<OperationCancel>, operation: &Operation) -> Result<[Write; 3], Problem> {
-    let (engine, id) = (cx.engine(), operation.info.operation_id);
-    let reason = call.body.reason.as_deref();
-    let message = match reason {
-        Some(reason) => format!("{} asked that it ends: {reason}", call.actor.id),
-        None => format!("{} asked that it ends", call.actor.id),
-    };
-    let update = OperationUpdate::Cancel { by: call.actor.id.clone(), wake: call.now + TODO_PATIENCE };
-    let subject = ("operation", id.to_string());
-    let metadata = json!({ "reason": reason });
-    Ok([
-        Write::Operation { scope: call.scope.clone(), operation: id, update },
-        engine.event(operation, TimelineKind::OperationCancelRequested, message, Some(&call.actor))?,
-        engine.audit(&call.scope, &call.actor, "operation.cancel", subject, metadata, Some(call.request))?,
-    ])
 }

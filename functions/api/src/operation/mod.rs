@@ -3,17 +3,24 @@
 mod cancel;
 mod create;
 mod get;
+#[cfg(test)]
+mod hold_tests;
 mod list;
+mod pause;
+mod resume;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod view;
 mod waits;
+mod wish;
 
 pub use cancel::OperationCancel;
 pub use create::OperationCreate;
 pub use get::OperationGet;
 pub use list::OperationList;
+pub use pause::OperationPause;
+pub use resume::OperationResume;
 pub use timeline::OperationTimeline;
 
 use schemars::JsonSchema;

@@ -65,7 +65,8 @@ fn told(operation: &Operation, node: &NodeRun, plan_node: &PlanNode) -> Vec<Time
     if node.terms.runs != Executor::Decide {
         events.extend(node.ready_at.map(|at| teller.moved(at, node.attempt, NodeStatus::Ready, None)));
     }
-    let begun = if node.terms.kind == NodeType::Gate { NodeStatus::Waiting } else { NodeStatus::Running };
+    let waits = matches!(node.terms.kind, NodeType::Gate | NodeType::Intervention);
+    let begun = if waits { NodeStatus::Waiting } else { NodeStatus::Running };
     events.extend(node.started_at.map(|at| teller.moved(at, node.attempt, begun, None)));
     if node.status.is_terminal() {
         events.extend(

@@ -12,7 +12,7 @@ use weir_domain::{
 use weir_edge::wire::operation::{NodeView, OperationView, Wait};
 
 /// Failures that housekeeping found, and nobody reported
-const FOUND_BY_RECONCILE: [&str; 2] = ["lease_expired", "attempt_timed_out"];
+const FOUND_BY_RECONCILE: [&str; 3] = ["lease_expired", "attempt_timed_out", "deadline_passed"];
 
 /// How many nodes the current phase names
 const PHASE_NODES_MAX: usize = 3;
@@ -65,6 +65,8 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         outcome: status.run_outcome(),
         freshness: status.freshness(operation.failure_summary.as_ref().is_some_and(found), moved, now),
         cancel_requested: operation.cancel,
+        paused_by: operation.paused_by.clone(),
+        paused_at: operation.paused_at.map(Into::into),
         created_at: info.created_at.into(),
         updated_at: moved.into(),
         started_at: operation.started_at.map(Into::into),
@@ -114,7 +116,7 @@ pub(super) fn node_view(
     waits_for: Option<Wait>,
 ) -> NodeView {
     let asked = plan_node.job_contract.as_ref().map_or(1, |contract| contract.attempts);
-    let error = run.and_then(|run| match run.status.is_terminal() {
+    let error = run.and_then(|run| match run.status.is_terminal() || run.awaits_person() {
         true => run.error.clone(),
         false => run.past.last().map(|past| past.error.clone()),
     });

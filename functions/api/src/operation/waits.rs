@@ -6,6 +6,7 @@ use weir_domain::{
     delivery::Agent,
     engine::{NodeRun, Operation},
     gate::{Gate, GateAnswer, GateSpec},
+    intervention::{Intervention, intervention_id},
     plan::{Executor, Graph, NodeStatus, NodeType, PlanNode},
     time::{Millis, Time},
 };
@@ -24,6 +25,7 @@ const AGENTS_MAX: usize = 1_000;
 pub(super) struct Facts {
     now: Millis,
     gates: BTreeMap<u32, (Option<Gate>, GateAnswer)>,
+    interventions: BTreeMap<u32, Intervention>,
     agents: Vec<Agent>,
 }
 
@@ -37,7 +39,13 @@ impl Facts {
         now: Millis,
     ) -> Result<Self, Problem> {
         let scope = &operation.info.scope;
-        let mut facts = Self { now, gates: BTreeMap::new(), agents: Vec::new() };
+        let mut facts =
+            Self { now, gates: BTreeMap::new(), interventions: BTreeMap::new(), agents: Vec::new() };
+        for node in nodes.iter().filter(|node| node.awaits_person()) {
+            let id = intervention_id(operation.info.operation_id, node.ordinal, node.attempt);
+            let found = cx.table().read::<Intervention>(&Key::entity(scope, Intervention::KIND, id)).await?;
+            facts.interventions.extend(found.map(|(found, _)| (node.ordinal, found)));
+        }
         for node in nodes.iter().filter(|node| node.status == NodeStatus::Waiting) {
             let asked = ask(cx.engine(), operation, graph, node.ordinal).await?;
             facts.gates.extend(asked.map(|asked| (node.ordinal, asked)));
@@ -98,6 +106,7 @@ impl Facts {
             since,
             until: held.map(Into::into),
             gate_id: None,
+            intervention_id: None,
         }
     }
 
@@ -130,7 +139,11 @@ impl Facts {
             since,
             until: None,
             gate_id: None,
+            intervention_id: None,
         };
+        if node.awaits_person() {
+            return self.person(node, wait);
+        }
         if let Some((gate, answer)) = self.gates.get(&node.ordinal) {
             let kind = plan_node.gate.as_ref().map_or(WaitKind::Approval, kind_of);
             let waits = wait(kind, answer.what.clone(), answer.who.clone());
@@ -173,5 +186,23 @@ const fn kind_of(spec: &GateSpec) -> WaitKind {
         GateSpec::Dependency(_) => WaitKind::Dependency,
         GateSpec::Policy(_) => WaitKind::Policy,
         GateSpec::Security(_) => WaitKind::Security,
+    }
+}
+
+impl Facts {
+    /// A person has to take the node by hand
+    fn person(&self, node: &NodeRun, wait: impl Fn(WaitKind, String, String) -> Wait) -> Wait {
+        let what = match &node.error {
+            Some(error) => format!("a person, since it failed: {}", error.message),
+            None => "a person to do it".to_owned(),
+        };
+        let who = "whoever may decide interventions".to_owned();
+        let waits = wait(WaitKind::Intervention, what, who);
+        match self.interventions.get(&node.ordinal) {
+            Some(found) => {
+                Wait { intervention_id: Some(found.intervention_id), since: found.created_at, ..waits }
+            }
+            None => waits,
+        }
     }
 }

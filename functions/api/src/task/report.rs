@@ -63,7 +63,9 @@ impl Endpoint for TaskReport {
         if node.attempt == report.attempt && node.holder.as_ref() != Some(&holder) {
             return Err(superseded(&call, &node));
         }
-        if node.attempt == report.attempt && node.status == NodeStatus::Running {
+        // Waiting: it was given up and a person is asked for, but nobody has decided. It may end well after all.
+        let is_open = matches!(node.status, NodeStatus::Running | NodeStatus::Waiting);
+        if node.attempt == report.attempt && is_open {
             let said = report.logs.lines().map(sanitise).collect::<Vec<_>>().join("\n");
             cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said).await?;
             installed(cx, &call, &key).await?;

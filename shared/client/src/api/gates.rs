@@ -1,9 +1,13 @@
-//! Calls about promotions and the gates on their way
+//! Calls about promotions, the gates on their way, and interventions
 
 use crate::api::{ApiError, Client, IdempotencyKey};
-use weir_domain::id::GateId;
+use weir_domain::{
+    id::{GateId, InterventionId},
+    intervention::Intervention,
+};
 use weir_edge::wire::{
     gate::{GateDecide, GateView},
+    intervention::InterventionDecide,
     page::Page,
     promotion::{PromotionCreate, PromotionView},
 };
@@ -36,5 +40,20 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<GateView, ApiError> {
         self.post(&format!("/v1/gates/{id}/decisions"), body, key).await
+    }
+
+    /// Nodes that wait for a person; with `status=decided` those that were taken by hand
+    pub async fn intervention_list(&self, query: &[(&str, &str)]) -> Result<Page<Intervention>, ApiError> {
+        self.get("/v1/interventions", query).await
+    }
+
+    /// Decides what becomes of a node that waits for a person
+    pub async fn intervention_decide(
+        &self,
+        id: InterventionId,
+        body: &InterventionDecide,
+        key: &IdempotencyKey,
+    ) -> Result<Intervention, ApiError> {
+        self.post(&format!("/v1/interventions/{id}/decisions"), body, key).await
     }
 }

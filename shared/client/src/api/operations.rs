@@ -5,7 +5,7 @@ use weir_domain::id::{DeploymentId, OperationId, PlanId};
 use weir_edge::wire::{
     deployment::DeploymentView,
     intent::{IntentCreate, IntentView},
-    operation::{OperationCancel, OperationView, Timeline},
+    operation::{OperationCancel, OperationHold, OperationView, Timeline},
     page::Page,
     plan::PlanView,
 };
@@ -53,6 +53,26 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<OperationView, ApiError> {
         self.post(&format!("/v1/operations/{id}/cancel"), body, key).await
+    }
+
+    /// Holds an operation: nothing further begins
+    pub async fn operation_pause(
+        &self,
+        id: OperationId,
+        body: &OperationHold,
+        key: &IdempotencyKey,
+    ) -> Result<OperationView, ApiError> {
+        self.post(&format!("/v1/operations/{id}/pause"), body, key).await
+    }
+
+    /// Lets a paused operation go on
+    pub async fn operation_resume(
+        &self,
+        id: OperationId,
+        body: &OperationHold,
+        key: &IdempotencyKey,
+    ) -> Result<OperationView, ApiError> {
+        self.post(&format!("/v1/operations/{id}/resume"), body, key).await
     }
 
     /// An operation as a deployment job

@@ -2,8 +2,8 @@
 
 use super::{
     command::{
-        agent, artifact, audit, definition, deployment, evidence, gate, help, operation, promote, release,
-        resource, version,
+        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation,
+        promote, release, resource, version,
     },
     style::ColorChoice,
 };
@@ -86,6 +86,9 @@ pub enum Command {
     /// Gates: what waits for a decision
     #[command(subcommand)]
     Gate(gate::Gate),
+    /// Interventions: nodes that wait for a person
+    #[command(subcommand)]
+    Intervention(intervention::Intervention),
     /// Operations: plans that run
     #[command(subcommand)]
     Operation(operation::Operation),

@@ -22,8 +22,8 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, operation, promote, release,
-    resource, version,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, promote,
+    release, resource, version,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -91,6 +91,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Version(command) => version::run(session, command).await,
         Command::Release(command) => release::run(session, command).await,
         Command::Gate(command) => gate::run(session, command).await,
+        Command::Intervention(command) => intervention::run(session, command).await,
         Command::Operation(command) => operation::run(session, command).await,
         Command::Deployment(command) => deployment::run(session, command).await,
         Command::Agent(command) => agent::run(session, command).await,

@@ -82,3 +82,17 @@ async fn an_operation_is_cancelled_once() {
     assert_eq!((again.code, again.err.contains("error[W0410]")), (1, true), "{again:?}");
     assert_eq!(weir(&server, "alice", &["watch", &operation]).await.code, 1);
 }
+
+#[tokio::test]
+async fn an_operation_is_held_and_goes_on() {
+    let server = Server::start().await;
+    let (_, operation) = waiting(&server).await;
+    let paused = weir(&server, "alice", &["operation", "pause", &operation, "-m", "lunch"]).await;
+    assert_eq!((paused.code, paused.out.contains("nothing further begins")), (0, true), "{paused:?}");
+    assert!(paused.err.contains(&format!("weir operation resume {operation}")), "{paused:?}");
+    let shown = weir(&server, "alice", &["operation", "show", &operation]).await;
+    assert!(shown.out.contains("paused"), "{shown:?}");
+    let resumed = weir(&server, "alice", &["operation", "resume", &operation]).await;
+    assert_eq!((resumed.code, resumed.out.contains("goes on")), (0, true), "{resumed:?}");
+    assert!(!weir(&server, "alice", &["operation", "show", &operation]).await.out.contains("paused"));
+}

@@ -55,6 +55,8 @@ impl Server {
             .route("/v1/operations/{id}", get(operation))
             .route("/v1/operations/{id}/timeline", get(timeline))
             .route("/v1/operations/{id}/cancel", post(cancel))
+            .route("/v1/operations/{id}/pause", post(|server, id| hold(server, id, true)))
+            .route("/v1/operations/{id}/resume", post(|server, id| hold(server, id, false)))
             .route("/v1/plans/{id}", get(any_plan))
             .route("/v1/gates", get(gates))
             .route("/v1/gates/{id}/decisions", post(decide))
@@ -165,6 +167,7 @@ async fn apply(Shared(server): Shared<Server>, headers: HeaderMap, Json(body): J
             by: who(&headers),
             steps,
             cancelled: false,
+            paused: false,
             undone_by: None,
             undoes: None,
             late: 0,
@@ -253,6 +256,7 @@ async fn promote(Shared(server): Shared<Server>, headers: HeaderMap, Json(body):
             by: who(&headers),
             steps,
             cancelled: false,
+            paused: false,
             undone_by: None,
             undoes: None,
             late: 0,
@@ -335,6 +339,15 @@ async fn cancel(Shared(server): Shared<Server>, Path(id): Path<OperationId>) -> 
             return Err(problem(409, "W0410", "it has ended"));
         }
         running.cancelled = true;
+        Ok(Json(view(state, id)))
+    })
+}
+
+async fn hold(Shared(server): Shared<Server>, Path(id): Path<OperationId>, paused: bool) -> Answer {
+    server.with(|state| {
+        let running =
+            state.operations.get_mut(&id).ok_or_else(|| problem(404, "W0404", "no such operation"))?;
+        running.paused = paused;
         Ok(Json(view(state, id)))
     })
 }

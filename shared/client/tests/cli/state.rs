@@ -30,6 +30,7 @@ pub struct Running {
     pub by: String,
     pub steps: Vec<Step>,
     pub cancelled: bool,
+    pub paused: bool,
     /// The one that takes it back, which begins when it has failed
     pub undone_by: Option<OperationId>,
     pub undoes: Option<OperationId>,
@@ -163,6 +164,9 @@ pub fn evidence(id: EvidenceId) -> Value {
 impl Running {
     /// Lets it go one step further
     pub fn step(&mut self, decided: impl Fn(GateId) -> Option<&'static str>) {
+        if self.paused {
+            return;
+        }
         let over = self.cancelled || self.steps.iter().any(|step| step.status == "failed");
         let Some(step) = self.steps.iter_mut().find(|step| !matches!(step.status, "succeeded" | "skipped"))
         else {
@@ -185,6 +189,7 @@ impl Running {
         match self {
             _ if self.cancelled => "cancelled",
             _ if has("failed") => "failed",
+            _ if self.paused => "paused",
             _ if has("waiting") => "waiting_gate",
             _ if self.steps.iter().all(|step| step.status == "succeeded") => "succeeded",
             _ => "running",
@@ -192,6 +197,6 @@ impl Running {
     }
 
     pub fn is_over(&self) -> bool {
-        !matches!(self.status(), "running" | "waiting_gate")
+        !matches!(self.status(), "running" | "waiting_gate" | "paused")
     }
 }

@@ -6,7 +6,7 @@
 use super::{NodeRun, NodeUpdate, Operation};
 use crate::{
     failure::FailureSummary,
-    plan::{Executor, NodeStatus},
+    plan::{Executor, NodeStatus, OnFailure},
     time::Millis,
 };
 
@@ -17,7 +17,7 @@ pub enum Drive {
     Claim,
     /// Nobody has started it in time: dispatch the attempt again
     Dispatch,
-    /// Its holder fell silent or took too long: end or retry the attempt
+    /// Its holder fell silent or took too long, or its time is over: end or retry the attempt
     Expire,
     /// It waits for something outside: look whether that has happened
     Look,
@@ -32,6 +32,7 @@ pub fn drive(node: &NodeRun, now: Millis) -> Drive {
     match node.status {
         NodeStatus::Pending if node.unmet.is_empty() => Drive::Claim,
         NodeStatus::Pending => Drive::Nothing,
+        NodeStatus::Ready if node.is_over(now) => Drive::Expire,
         NodeStatus::Ready if node.is_due(now) => Drive::Dispatch,
         NodeStatus::Running if node.is_due(now) => Drive::Expire,
         NodeStatus::Waiting => Drive::Look,
@@ -67,7 +68,7 @@ pub const fn claim_allowed(operation: &Operation) -> Hold {
     }
 }
 
-/// What a failed attempt leads to: another attempt after its backoff, or the node's end
+/// What a failed attempt leads to: another attempt after its backoff, a person, or the node's end
 ///
 /// `jitter` in 0..=1000 spreads retries: up to a quarter of the backoff is taken off.
 pub fn after_failure(
@@ -80,20 +81,29 @@ pub fn after_failure(
     lease_seen: Option<Millis>,
 ) -> NodeUpdate {
     let attempt = node.attempt;
-    if retryable && attempt < node.terms.attempts && !node.cancel {
-        let wait = Millis::from_secs(i64::from(node.terms.backoff.after_attempt(attempt)));
-        let off = wait.0 / 4 * i64::from(jitter.min(1000)) / 1000;
-        let not_before = Millis(now.0.saturating_add(wait.0 - off));
+    let wait = Millis::from_secs(i64::from(node.terms.backoff.after_attempt(attempt)));
+    let off = wait.0 / 4 * i64::from(jitter.min(1000)) / 1000;
+    let not_before = Millis(now.0.saturating_add(wait.0 - off));
+    if retryable && attempt < node.terms.attempts && !node.cancel && !node.is_over(not_before) {
         let patience = if node.terms.runs == Executor::Job { super::DISPATCH_PATIENCE } else { Millis(0) };
         let wake = not_before + patience;
         return NodeUpdate::Retry { attempt, now, not_before, wake, error, lease_seen };
     }
-    NodeUpdate::Complete {
-        attempt,
-        status: NodeStatus::Failed,
-        result_id,
-        now,
-        error: Some(error),
-        lease_seen,
+    after_last_failure(node, error, result_id, now, lease_seen)
+}
+
+/// What the failure of the last attempt leads to: the node waits for a person if its plan says so, and ends otherwise
+pub fn after_last_failure(
+    node: &NodeRun,
+    error: FailureSummary,
+    result_id: String,
+    now: Millis,
+    lease_seen: Option<Millis>,
+) -> NodeUpdate {
+    let attempt = node.attempt;
+    if node.terms.on_failure == OnFailure::Pause && !node.cancel {
+        return NodeUpdate::Suspend { attempt, wake: now + super::CONSEQUENCE_PATIENCE, error, lease_seen };
     }
+    let (status, error) = (NodeStatus::Failed, Some(error));
+    NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen }
 }

@@ -14,7 +14,7 @@ mod operation_update;
 #[cfg(test)]
 mod tests;
 
-pub use drive::{Drive, Hold, after_failure, claim_allowed, drive};
+pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive};
 pub use node::{NodeRun, Past, Terms};
 pub use node_update::{NodeUpdate, Refused};
 pub use operation::{Operation, OperationInfo};

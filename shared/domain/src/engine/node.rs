@@ -2,6 +2,7 @@
 
 use crate::{
     failure::FailureSummary,
+    id::InterventionId,
     plan::{Backoff, Executor, NodeStatus, NodeType, OnFailure},
     time::Millis,
 };
@@ -25,6 +26,16 @@ pub struct Terms {
     pub timeout_s: u32,
     /// How long to wait before the next attempt
     pub backoff: Backoff,
+    /// How long all attempts together may take, in seconds from the first claim
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_s: Option<u32>,
+}
+
+impl Terms {
+    /// When the attempts have to be over that begin with a claim at `now`
+    pub fn ends_by(&self, now: Millis) -> Option<Millis> {
+        self.deadline_s.map(|seconds| now + Millis::from_secs(i64::from(seconds)))
+    }
 }
 
 /// One attempt that ended without ending the node
@@ -70,6 +81,10 @@ pub struct NodeRun {
     pub not_before: Option<Millis>,
     /// The attempt must have ended by this
     pub deadline: Option<Millis>,
+    /// All attempts must have ended by this
+    pub ends_by: Option<Millis>,
+    /// The intervention whose inputs its attempts are given
+    pub inputs_from: Option<InterventionId>,
     /// Who claimed it
     pub claim_id: Option<String>,
     /// Whose report ended it
@@ -116,6 +131,8 @@ impl NodeRun {
             lease_until: None,
             not_before: None,
             deadline: None,
+            ends_by: None,
+            inputs_from: None,
             claim_id: None,
             result_id: None,
             holder: None,
@@ -130,17 +147,46 @@ impl NodeRun {
         }
     }
 
-    /// Whether its dependents may run because of it: it succeeded, or it failed and its failure is to be passed by
+    /// Whether its dependents may run because of it: it succeeded, its failure is to be passed by, or a person skipped
+    /// it, which names the intervention as its result; then its verification, which comes first, has the say
     pub const fn is_satisfying(&self) -> bool {
         match self.status {
             NodeStatus::Succeeded => true,
             NodeStatus::Failed => matches!(self.terms.on_failure, OnFailure::Continue),
-            NodeStatus::Pending
-            | NodeStatus::Ready
-            | NodeStatus::Running
-            | NodeStatus::Waiting
-            | NodeStatus::Skipped => false,
+            NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Running | NodeStatus::Waiting => false,
+            NodeStatus::Skipped => self.result_id.is_some(),
         }
+    }
+
+    /// Whether it waits for a person to take it by hand: it is a manual step, or its last attempt has failed
+    pub fn awaits_person(&self) -> bool {
+        self.status == NodeStatus::Waiting
+            && (self.terms.kind == NodeType::Intervention || self.error.is_some())
+    }
+
+    /// Whether a person may have taken it by hand
+    pub fn may_be_by_hand(&self) -> bool {
+        self.attempt > 0
+            && (self.terms.kind == NodeType::Intervention || self.terms.on_failure == OnFailure::Pause)
+    }
+
+    /// Whether the time of all its attempts is over
+    pub fn is_over(&self, now: Millis) -> bool {
+        self.ends_by.is_some_and(|end| end <= now)
+    }
+
+    /// The next attempt: the current one is over, for `error`
+    pub(super) fn try_again(&mut self, now: Millis, not_before: Millis, wake: Millis, error: FailureSummary) {
+        let (attempt, started_at) = (self.attempt, self.started_at.take());
+        self.past.push(Past { attempt, started_at, ended_at: now, error });
+        self.status = NodeStatus::Ready;
+        self.attempt += 1;
+        self.not_before = Some(not_before);
+        self.ready_at = Some(now);
+        self.wake = Some(wake);
+        self.lease_until = None;
+        self.deadline = None;
+        self.holder = None;
     }
 
     /// Whether it waits for nothing any more and has not been claimed

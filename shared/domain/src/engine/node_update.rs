@@ -3,8 +3,8 @@
 //! This is section 3 of the protocol as one enum with one meaning. The table's `UpdateItem` expressions are
 //! compared with it, case by case, by the store's contract tests.
 
-use super::node::{NodeRun, Past};
-use crate::{failure::FailureSummary, plan::NodeStatus, time::Millis};
+use super::node::NodeRun;
+use crate::{failure::FailureSummary, id::InterventionId, plan::NodeStatus, time::Millis};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
 
@@ -33,6 +33,8 @@ pub enum NodeUpdate {
         now: Millis,
         /// When to dispatch it again if nobody has started it
         wake: Millis,
+        /// When all its attempts must have ended
+        ends_by: Option<Millis>,
     },
     /// A node without work of its own (a join) goes straight to its end. Condition as for a claim
     Pass {
@@ -69,6 +71,32 @@ pub enum NodeUpdate {
         now: Millis,
         /// When to look at it again
         wake: Millis,
+    },
+    /// The last attempt failed, and the node waits for a person instead of failing
+    Suspend {
+        /// Which attempt
+        attempt: u32,
+        /// When to see that a person is asked, if that was not done
+        wake: Millis,
+        /// Why the attempt failed
+        error: FailureSummary,
+        /// For an expiry: the lease as it was seen, so that a heartbeat in between wins
+        lease_seen: Option<Millis>,
+    },
+    /// A person has it tried once more. A node that was asked to stop cannot come back
+    Again {
+        /// The attempt that failed
+        attempt: u32,
+        /// When it was decided
+        now: Millis,
+        /// When to dispatch it again if nobody has started it
+        wake: Millis,
+        /// Why the attempt failed
+        error: FailureSummary,
+        /// The intervention whose inputs the attempt is given
+        inputs_from: Option<InterventionId>,
+        /// When all further attempts must have ended
+        ends_by: Option<Millis>,
     },
     /// Look again later at a node that still waits, or at a dispatch that was sent again
     Snooze {
@@ -171,14 +199,27 @@ impl NodeUpdate {
                 is(Running) && node.attempt == *attempt
             }
             Self::Wait { attempt, .. } => (is(Ready) || is(Running)) && node.attempt == *attempt,
-            Self::Snooze { seen, attempt, .. } | Self::CancelIdle { seen, attempt, .. } => {
+            Self::Snooze { seen, attempt, .. } => {
                 is(*seen) && node.attempt == *attempt && !node.status.is_terminal()
+            }
+            Self::CancelIdle { seen, attempt, .. } => {
+                is(*seen) && node.attempt == *attempt && (is(Pending) || is(Ready) || is(Waiting))
             }
             Self::Retry { attempt, lease_seen, .. } => {
                 (is(Running) || is(Waiting))
                     && node.attempt == *attempt
                     && !node.cancel
                     && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))
+            }
+            Self::Suspend { attempt, lease_seen, .. } => {
+                (is(Ready) || is(Running) || is(Waiting))
+                    && node.attempt == *attempt
+                    && !node.cancel
+                    && node.error.is_none()
+                    && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))
+            }
+            Self::Again { attempt, .. } => {
+                is(Waiting) && node.attempt == *attempt && !node.cancel && node.error.is_some()
             }
             Self::Complete { attempt, lease_seen, .. } => {
                 (is(Ready) || is(Running) || is(Waiting))
@@ -211,9 +252,12 @@ impl NodeUpdate {
                 node.closed = true;
                 node.wake = None;
             }
-            Self::Claim { .. } | Self::Start { .. } | Self::Wait { .. } | Self::Retry { .. } => {
-                self.advance(node)
-            }
+            Self::Claim { .. }
+            | Self::Start { .. }
+            | Self::Wait { .. }
+            | Self::Suspend { .. }
+            | Self::Again { .. }
+            | Self::Retry { .. } => self.advance(node),
             Self::Pass { .. } | Self::Complete { .. } | Self::Skip { .. } | Self::CancelIdle { .. } => {
                 self.end(node)
             }
@@ -223,13 +267,14 @@ impl NodeUpdate {
     /// The updates that bring a node closer to its end
     fn advance(&self, node: &mut NodeRun) {
         match self {
-            Self::Claim { claim_id, now, wake } => {
+            Self::Claim { claim_id, now, wake, ends_by } => {
                 node.status = NodeStatus::Ready;
                 node.attempt += 1;
                 node.claim_id = Some(claim_id.clone());
                 node.not_before = Some(*now);
                 node.ready_at = Some(*now);
                 node.wake = Some(*wake);
+                node.ends_by = *ends_by;
             }
             Self::Start { holder, now, lease_until, deadline, .. } => {
                 node.status = NodeStatus::Running;
@@ -245,22 +290,20 @@ impl NodeUpdate {
                 node.lease_until = None;
                 node.wake = Some(*wake);
             }
-            Self::Retry { attempt, now, not_before, wake, error, .. } => {
-                node.past.push(Past {
-                    attempt: *attempt,
-                    started_at: node.started_at,
-                    ended_at: *now,
-                    error: error.clone(),
-                });
-                node.status = NodeStatus::Ready;
-                node.attempt += 1;
-                node.not_before = Some(*not_before);
-                node.ready_at = Some(*now);
-                node.wake = Some(*wake);
-                node.started_at = None;
+            Self::Suspend { wake, error, .. } => {
+                node.status = NodeStatus::Waiting;
+                node.error = Some(error.clone());
                 node.lease_until = None;
-                node.deadline = None;
-                node.holder = None;
+                node.wake = Some(*wake);
+            }
+            Self::Retry { now, not_before, wake, error, .. } => {
+                node.try_again(*now, *not_before, *wake, error.clone());
+            }
+            Self::Again { now, wake, error, inputs_from, ends_by, .. } => {
+                node.try_again(*now, *now, *wake, error.clone());
+                node.error = None;
+                node.inputs_from = inputs_from.or(node.inputs_from);
+                node.ends_by = *ends_by;
             }
             Self::Arrive { .. }
             | Self::Pass { .. }
@@ -294,6 +337,8 @@ impl NodeUpdate {
             | Self::Start { .. }
             | Self::Heartbeat { .. }
             | Self::Wait { .. }
+            | Self::Suspend { .. }
+            | Self::Again { .. }
             | Self::Snooze { .. }
             | Self::Retry { .. }
             | Self::Tell { .. }
@@ -320,7 +365,10 @@ impl NodeUpdate {
             }
             Self::Complete { result_id, .. } => node.result_id.as_ref() == Some(result_id),
             Self::Wait { attempt, .. } => node.status == NodeStatus::Waiting && node.attempt == *attempt,
-            Self::Retry { attempt, now, .. } => {
+            Self::Suspend { attempt, error, .. } => {
+                node.awaits_person() && node.attempt == *attempt && node.error.as_ref() == Some(error)
+            }
+            Self::Retry { attempt, now, .. } | Self::Again { attempt, now, .. } => {
                 node.past.iter().any(|past| past.attempt == *attempt && past.ended_at == *now)
             }
             Self::Close { .. } => node.closed,

@@ -71,6 +71,10 @@ pub struct Operation {
     pub status: OperationStatus,
     /// No node is claimed
     pub paused: bool,
+    /// Who asked for that
+    pub paused_by: Option<String>,
+    /// When
+    pub paused_at: Option<Millis>,
     /// No node is claimed any more, and every open one is ended
     pub cancel: bool,
     /// Who asked for the cancel
@@ -110,6 +114,8 @@ impl Operation {
             info,
             status: OperationStatus::Created,
             paused: false,
+            paused_by: None,
+            paused_at: None,
             cancel: false,
             cancelled_by: None,
             materialised: false,

@@ -78,7 +78,12 @@ pub enum OperationUpdate {
         wake: Millis,
     },
     /// Claim nothing
-    Pause,
+    Pause {
+        /// Who asks
+        by: String,
+        /// Now
+        now: Millis,
+    },
     /// Claim again, and drive every node that was held
     Resume {
         /// When to drive again if it was not done
@@ -111,7 +116,7 @@ impl OperationUpdate {
             Self::Finish { .. } => active && operation.open.is_empty(),
             Self::Finished => !active,
             Self::Cancel { .. } => active && !operation.cancel,
-            Self::Pause => active && !operation.cancel && !operation.paused,
+            Self::Pause { .. } => active && !operation.cancel && !operation.paused,
             Self::Resume { .. } => active && operation.paused,
         }
     }
@@ -152,9 +157,15 @@ impl OperationUpdate {
                 operation.cancelled_by = Some(by.clone());
                 todo(operation, TODO_CANCEL, *wake);
             }
-            Self::Pause => operation.paused = true,
+            Self::Pause { by, now } => {
+                operation.paused = true;
+                operation.paused_by = Some(by.clone());
+                operation.paused_at = Some(*now);
+            }
             Self::Resume { wake } => {
                 operation.paused = false;
+                operation.paused_by = None;
+                operation.paused_at = None;
                 todo(operation, TODO_RESUME, *wake);
             }
         }

@@ -14,12 +14,34 @@ fn node(on_failure: OnFailure) -> NodeRun {
         attempts: 3,
         timeout_s: 60,
         backoff: Backoff::default(),
+        deadline_s: None,
     };
     NodeRun::new(5, 0, terms, [1, 2], [8, 9])
 }
 
 fn error() -> FailureSummary {
     FailureSummary::new("broke", "it broke")
+}
+
+/// The updates of a node that waits for a person
+fn by_hand() -> impl Strategy<Value = NodeUpdate> {
+    let of = || (0u32..5, (0i64..100_000).prop_map(Millis));
+    prop_oneof![
+        of().prop_map(|(attempt, wake)| NodeUpdate::Suspend {
+            attempt,
+            wake,
+            error: error(),
+            lease_seen: None,
+        }),
+        of().prop_map(|(attempt, now)| NodeUpdate::Again {
+            attempt,
+            now,
+            wake: now,
+            error: error(),
+            inputs_from: None,
+            ends_by: None,
+        }),
+    ]
 }
 
 /// Any update, about attempts and dependencies that may or may not be the node's
@@ -31,7 +53,12 @@ fn any_update() -> impl Strategy<Value = NodeUpdate> {
     let status = prop::sample::select(NodeStatus::VARIANTS);
     prop_oneof![
         "[a-c]".prop_map(|token| NodeUpdate::Arrive { token }),
-        ("[a-c]", millis()).prop_map(|(claim_id, now)| NodeUpdate::Claim { claim_id, now, wake: now }),
+        ("[a-c]", millis()).prop_map(|(claim_id, now)| NodeUpdate::Claim {
+            claim_id,
+            now,
+            wake: now,
+            ends_by: None
+        }),
         ("[a-c]", millis()).prop_map(|(claim_id, now)| NodeUpdate::Pass { claim_id, now }),
         (attempt(), "[a-c]", millis()).prop_map(|(attempt, holder, now)| NodeUpdate::Start {
             attempt,
@@ -43,6 +70,7 @@ fn any_update() -> impl Strategy<Value = NodeUpdate> {
         (attempt(), millis())
             .prop_map(|(attempt, lease_until)| NodeUpdate::Heartbeat { attempt, lease_until }),
         (attempt(), millis()).prop_map(|(attempt, now)| NodeUpdate::Wait { attempt, now, wake: now }),
+        by_hand(),
         (status.clone(), attempt(), millis()).prop_map(|(seen, attempt, wake)| NodeUpdate::Snooze {
             seen,
             attempt,
@@ -78,6 +106,8 @@ fn attempt_of(update: &NodeUpdate) -> Option<u32> {
         NodeUpdate::Start { attempt, .. }
         | NodeUpdate::Heartbeat { attempt, .. }
         | NodeUpdate::Wait { attempt, .. }
+        | NodeUpdate::Suspend { attempt, .. }
+        | NodeUpdate::Again { attempt, .. }
         | NodeUpdate::Snooze { attempt, .. }
         | NodeUpdate::Retry { attempt, .. }
         | NodeUpdate::Complete { attempt, .. }
@@ -134,7 +164,7 @@ proptest! {
 
 #[test]
 fn a_claim_needs_every_dependency() {
-    let claim = NodeUpdate::Claim { claim_id: "a".into(), now: Millis(1), wake: Millis(2) };
+    let claim = NodeUpdate::Claim { claim_id: "a".into(), now: Millis(1), wake: Millis(2), ends_by: None };
     let mut waiting = node(OnFailure::Fail);
     assert_eq!(claim.apply(&waiting), Err(Refused));
     for from in [1, 2] {
@@ -165,6 +195,37 @@ fn a_failure_is_tried_again_until_its_attempts_are_used_up() {
     assert_eq!(fail(1, true, false), Some(Millis(2_000)));
     assert_eq!(fail(2, true, false), Some(Millis(4_000)));
     assert_eq!([fail(3, true, false), fail(1, false, false), fail(1, true, true)], [None, None, None]);
+}
+
+#[test]
+fn the_last_failure_of_a_node_that_pauses_waits_for_a_person() {
+    let last = |on_failure, cancel| {
+        let node = NodeRun { status: NodeStatus::Running, attempt: 3, cancel, ..node(on_failure) };
+        let next = after_failure(&node, error(), true, "r".into(), Millis(0), 0, None);
+        let after = next.apply(&node).unwrap();
+        (after.status, after.awaits_person())
+    };
+    assert_eq!(last(OnFailure::Pause, false), (NodeStatus::Waiting, true));
+    assert_eq!(last(OnFailure::Pause, true), (NodeStatus::Failed, false), "it was asked to stop");
+    assert_eq!(last(OnFailure::Fail, false), (NodeStatus::Failed, false));
+    let terms = Terms { kind: NodeType::Gate, ..node(OnFailure::Fail).terms };
+    let gate = NodeRun { status: NodeStatus::Waiting, terms, ..node(OnFailure::Fail) };
+    assert!(!gate.awaits_person(), "a gate waits for its decision");
+}
+
+#[test]
+fn all_attempts_together_have_a_deadline() {
+    let terms = Terms { deadline_s: Some(10), ..node(OnFailure::Fail).terms };
+    let fresh = NodeRun { unmet: [].into(), terms, ..node(OnFailure::Fail) };
+    let ends_by = fresh.terms.ends_by(Millis(1_000));
+    let claim = NodeUpdate::Claim { claim_id: "a".into(), now: Millis(1_000), wake: Millis(5_000), ends_by };
+    let ready = claim.apply(&fresh).unwrap();
+    assert_eq!(drive(&ready, Millis(10_999)), Drive::Dispatch);
+    assert_eq!(drive(&ready, Millis(11_000)), Drive::Expire, "nobody took it in time");
+    let running = NodeRun { status: NodeStatus::Running, ..ready };
+    let fails = |at| after_failure(&running, error(), true, "r".into(), Millis(at), 0, None);
+    assert!(matches!(fails(2_000), NodeUpdate::Retry { .. }));
+    assert!(matches!(fails(9_500), NodeUpdate::Complete { .. }), "the next attempt would begin too late");
 }
 
 #[test]

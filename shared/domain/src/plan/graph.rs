@@ -10,6 +10,7 @@
 //! Ordinals count from 1 in one topological order, which is the order given wherever that is already topological.
 //! So a graph that is read back from its own nodes is the same graph.
 
+mod by_hand;
 mod check;
 mod joins;
 mod order;

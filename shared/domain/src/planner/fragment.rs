@@ -47,6 +47,7 @@ pub(super) fn lay(
         let mut node = plan_node(spec, id.clone(), place)?;
         node.on_failure = match spec.on_failure {
             NodeFailure::Continue => OnFailure::Continue,
+            NodeFailure::Pause => OnFailure::Pause,
             NodeFailure::Fail => on_failure,
         };
         node.depends_on = spec.depends_on.iter().map(|need| name(need)).collect::<Result<_, _>>()?;
@@ -66,8 +67,8 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
     let node_type = match spec.node_type {
         TemplateNodeType::Job => NodeType::Job,
         TemplateNodeType::Verification => NodeType::Verification,
+        TemplateNodeType::Intervention => return Ok(manual_step(spec, id, place)),
         TemplateNodeType::Gate
-        | TemplateNodeType::Intervention
         | TemplateNodeType::SubOperation
         | TemplateNodeType::Change
         | TemplateNodeType::Evidence => {
@@ -100,6 +101,14 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
         deadline_s: None,
     });
     Ok(node)
+}
+
+/// A step that a person does: whoever finds it ready asks for one
+fn manual_step(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> PlanNode {
+    let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
+    let title = format!("{title} {}", place.suffix);
+    let node = PlanNode::new(id, NodeType::Intervention, title, Executor::Decide);
+    PlanNode { target: Some(place.target.clone()), ..node }
 }
 
 /// What the agent is told: everything but where the bytes are, which is signed for it when it claims

@@ -11,6 +11,7 @@ pub mod evidence;
 pub mod gate;
 pub mod health;
 pub mod intent;
+pub mod intervention;
 pub mod operation;
 pub mod page;
 pub mod plan;

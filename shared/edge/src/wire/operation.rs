@@ -8,7 +8,10 @@ use weir_domain::{
     canonical::Digest,
     definition::address::Address,
     failure::FailureSummary,
-    id::{DeploymentId, EvidenceId, GateId, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
+    id::{
+        DeploymentId, EvidenceId, GateId, IntentId, InterventionId, OperationId, PlanId, PromotionId,
+        ReleaseId,
+    },
     operation::{Freshness, OperationStatus, OperationType, RunOutcome, RunStatus},
     plan::{Executor, NodeId, NodeStatus, NodeType},
     scope::Name,
@@ -20,6 +23,15 @@ use weir_domain::{
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct OperationCancel {
+    /// Why, in the caller's words: for timeline and audit; at most 500 characters
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// `POST /v1/operations/{operation}/pause` and `…/resume`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct OperationHold {
     /// Why, in the caller's words: for timeline and audit; at most 500 characters
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -84,6 +96,12 @@ pub struct OperationView {
     /// Whether somebody asked that it ends
     #[serde(default)]
     pub cancel_requested: bool,
+    /// Who paused it, while it is paused
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_by: Option<String>,
+    /// Since when it is paused
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_at: Option<Time>,
     /// When it was made
     pub created_at: Time,
     /// When it moved last
@@ -180,6 +198,9 @@ pub struct Wait {
     /// The gate that can be decided
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate_id: Option<GateId>,
+    /// The intervention that can be decided
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intervention_id: Option<InterventionId>,
 }
 
 /// What kind of thing is waited for

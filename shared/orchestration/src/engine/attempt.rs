@@ -50,15 +50,19 @@ pub enum Reported {
 }
 
 impl Engine {
-    /// Begins the work of `attempt` for `holder`, who does not know how long it may take: one winner
+    /// Begins the work of `attempt` for `holder`, within all its time limits: one winner
     pub async fn start(&self, key: &NodeKey, attempt: u32, holder: &str) -> Result<Started, EngineError> {
-        match self.table.node_get(key).await? {
-            Some(node) => self.start_within(key, attempt, holder, node.terms.timeout_s).await,
-            None => Ok(Started::No),
+        let Some(node) = self.table.node_get(key).await? else { return Ok(Started::No) };
+        // Too late is for whoever drives the node: it ends then.
+        let left = node.ends_by.map(|end| u32::try_from((end - self.clock.now()).0 / 1_000).unwrap_or(0));
+        match left {
+            Some(0) => Ok(Started::No),
+            Some(left) => self.start_within(key, attempt, holder, node.terms.timeout_s.min(left)).await,
+            None => self.start_within(key, attempt, holder, node.terms.timeout_s).await,
         }
     }
 
-    /// Begins the work of `attempt` for `holder`, within the `timeout_s` of its contract: one winner
+    /// Begins the work of `attempt` for `holder`, within `timeout_s`, which is all that its contract says: one winner
     pub async fn start_within(
         &self,
         key: &NodeKey,
@@ -124,11 +128,7 @@ impl Engine {
             Applied::Refused(Some(now)) => return Ok(refused(now, attempt)),
             Applied::Refused(None) => return Ok(Reported::Missing),
         };
-        if after.status.is_terminal() {
-            work.ended(key.clone(), after.clone());
-        } else {
-            self.dispatch_retry(key.clone(), after.clone(), &mut work).await?;
-        }
+        self.after_attempt(key.clone(), after.clone(), &mut work).await?;
         self.carry_out(work).await?;
         Ok(Reported::Accepted(Box::new(after)))
     }
@@ -137,7 +137,7 @@ impl Engine {
 /// A report that changes nothing. A failure that had already led to another attempt was accepted before, unless it
 /// was not reported but found: then this report comes too late
 fn refused(node: NodeRun, attempt: u32) -> Reported {
-    let found = ["lease_expired", "attempt_timed_out"];
+    let found = ["lease_expired", "attempt_timed_out", "deadline_passed"];
     if node.past.iter().any(|past| past.attempt == attempt && !found.contains(&past.error.code.as_str())) {
         return Reported::Accepted(Box::new(node));
     }

@@ -114,6 +114,7 @@ fn node_run(seed: &NodeSeed<'_>) -> NodeRun {
         attempts: seed.attempts,
         timeout_s: seed.timeout_s.unwrap_or(DECISION_TIMEOUT_S),
         backoff: seed.backoff,
+        deadline_s: seed.deadline_s,
     };
     NodeRun::new(seed.ordinal, seed.segment, terms, seed.unmet.iter().copied(), seed.out.iter().copied())
 }

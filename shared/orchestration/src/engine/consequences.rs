@@ -4,7 +4,7 @@
 //! stays findable until the other has been claimed.
 
 use super::{Engine, PARALLEL, work::Work};
-use crate::{EngineError, machines::NodeEnd};
+use crate::{EngineError, interventions, machines::NodeEnd};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     engine::{NodeRun, NodeUpdate},
@@ -24,6 +24,7 @@ impl Engine {
             // A dependent is not there yet: begin is still putting nodes, and will drive this one again.
             return Ok(());
         }
+        interventions::close(self, key, &node).await?;
         for token in &node.tokens {
             self.send(&node, token).await?;
         }

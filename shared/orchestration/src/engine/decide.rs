@@ -4,10 +4,10 @@
 //! where it was pending, anew; so anyone may ask: the claimer, whoever closed a gate, the stream, reconcile.
 
 use super::{Engine, work::Work};
-use crate::{EngineError, evidence, gates};
+use crate::{EngineError, evidence, gates, interventions};
 use std::collections::BTreeSet;
 use weir_domain::{
-    engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation},
+    engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation, after_last_failure},
     failure::FailureSummary,
     plan::{Graph, NodeStatus, NodeType, PlanNode},
     time::Millis,
@@ -21,6 +21,8 @@ pub(crate) enum Decided {
     Yes,
     /// The node ends badly
     No(FailureSummary),
+    /// A person has decided, and this is how the node moves by that
+    ByHand(Box<NodeUpdate>),
     /// Something outside has to happen first; look again at this time even if nobody hints at it
     Later(Millis),
 }
@@ -47,14 +49,23 @@ impl Engine {
         let plan_node = graph.node(key.ordinal).ok_or_else(missing)?;
         let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };
         let decided = match plan_node.node_type {
+            NodeType::Intervention => interventions::decide(self, &deciding).await?,
+            // Whatever it is: it has failed for good, and a person takes it by hand.
+            NodeType::Job
+            | NodeType::SubOperation
+            | NodeType::Change
+            | NodeType::Verification
+            | NodeType::Gate
+            | NodeType::Evidence
+            | NodeType::Join
+                if node.awaits_person() =>
+            {
+                interventions::decide(self, &deciding).await?
+            }
             NodeType::Gate => gates::decide(self, &deciding).await?,
             NodeType::Evidence => evidence::decide(self, &deciding).await?,
             NodeType::Verification => self.within_budget(&deciding).await?,
-            NodeType::Job
-            | NodeType::Intervention
-            | NodeType::SubOperation
-            | NodeType::Change
-            | NodeType::Join => {
+            NodeType::Job | NodeType::SubOperation | NodeType::Change | NodeType::Join => {
                 let message =
                     format!("`{}` cannot be decided inside a function", plan_node.node_type.as_str());
                 Decided::No(FailureSummary::new("not_supported", message))
@@ -62,7 +73,7 @@ impl Engine {
         };
         let until = match &decided {
             Decided::Later(until) => Some(*until),
-            Decided::Yes | Decided::No(_) => None,
+            Decided::Yes | Decided::No(_) | Decided::ByHand(_) => None,
         };
         self.carry_decision(key, &node, decided, work).await?;
         Ok(until)
@@ -106,19 +117,22 @@ impl Engine {
     ) -> Result<(), EngineError> {
         let (attempt, now) = (node.attempt, self.clock.now());
         let result_id = format!("decide/{attempt}");
-        let complete =
-            |status, error| NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen: None };
         let update = match decided {
-            Decided::Yes => complete(NodeStatus::Succeeded, None),
-            Decided::No(error) => complete(NodeStatus::Failed, Some(error)),
+            Decided::Yes => {
+                let (status, error) = (NodeStatus::Succeeded, None);
+                NodeUpdate::Complete { attempt, status, result_id, now, error, lease_seen: None }
+            }
+            Decided::No(error) => after_last_failure(node, error, result_id, now, None),
+            Decided::ByHand(update) => *update,
             // It waits already: nothing to write, or whoever looks would write for ever.
             Decided::Later(_) if node.status == NodeStatus::Waiting => return Ok(()),
             Decided::Later(wake) => NodeUpdate::Wait { attempt, now, wake: wake.min(now + LOOK_AGAIN) },
         };
         match self.update(&key, &update).await? {
             Applied::Done(after) if after.status.is_terminal() => work.ended(key, after),
-            Applied::Done(after) if after.status == NodeStatus::Waiting => {
-                // Written, now look again: what it waits for may have happened between the look and the write (R1).
+            // Waiting: written, now look again, since what it waits for may have happened between the look and the
+            // write (R1). Ready: a person has it tried once more, and it is due to be handed out.
+            Applied::Done(after) if matches!(after.status, NodeStatus::Waiting | NodeStatus::Ready) => {
                 work.drive(key, after);
             }
             Applied::Done(_) | Applied::Refused(_) => {}

@@ -98,7 +98,10 @@ impl Engine {
             Hold::NotYet | Hold::Paused => return Ok(()),
             Hold::Cancelled => NodeUpdate::Skip { now, error: FailureSummary::cancelled() },
             Hold::Go if node.terms.runs == Executor::Join => NodeUpdate::Pass { claim_id, now },
-            Hold::Go => NodeUpdate::Claim { claim_id, now, wake: now + DISPATCH_PATIENCE },
+            Hold::Go => {
+                let (wake, ends_by) = (now + DISPATCH_PATIENCE, node.terms.ends_by(now));
+                NodeUpdate::Claim { claim_id, now, wake, ends_by }
+            }
         };
         if let Applied::Done(node) = self.update(&key, &update).await? {
             if node.status.is_terminal() {
@@ -157,6 +160,9 @@ impl Engine {
         let late = node.deadline.is_some_and(|deadline| deadline <= now);
         let error = match (node.cancel, late) {
             (true, _) => FailureSummary::cancelled(),
+            (false, _) if node.is_over(now) => {
+                FailureSummary::new("deadline_passed", "all its attempts together took longer than they may")
+            }
             (false, true) => {
                 FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit")
             }
@@ -175,11 +181,24 @@ impl Engine {
         work: &mut Work,
     ) -> Result<(), EngineError> {
         if let Applied::Done(node) = self.update(&key, update).await? {
-            if node.status.is_terminal() {
-                work.ended(key, node);
-            } else {
-                self.dispatch_retry(key, node, work).await?;
-            }
+            self.after_attempt(key, node, work).await?;
+        }
+        Ok(())
+    }
+
+    /// What follows when an attempt has failed: the end's consequences, the next attempt, or a person is asked for
+    pub(super) async fn after_attempt(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        if node.status.is_terminal() {
+            work.ended(key, node);
+        } else if node.awaits_person() {
+            work.drive(key, node);
+        } else {
+            self.dispatch_retry(key, node, work).await?;
         }
         Ok(())
     }

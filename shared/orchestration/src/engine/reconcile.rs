@@ -142,9 +142,15 @@ impl Engine {
         self.done(operation, TODO_RESUME).await
     }
 
-    /// Holds the operation: nothing is claimed by anyone who looks afterwards. `None` if it had ended
-    pub async fn pause(&self, scope: &Scope, id: OperationId) -> Result<Option<Operation>, EngineError> {
-        match self.table.operation_update(scope, id, &OperationUpdate::Pause).await? {
+    /// Holds the operation: nothing is claimed by anyone who looks afterwards. `None` if it had ended, or is to end
+    pub async fn pause(
+        &self,
+        scope: &Scope,
+        id: OperationId,
+        by: &str,
+    ) -> Result<Option<Operation>, EngineError> {
+        let pause = OperationUpdate::Pause { by: by.to_owned(), now: self.clock.now() };
+        match self.table.operation_update(scope, id, &pause).await? {
             Applied::Done(after) => Ok(Some(after)),
             Applied::Refused(Some(now)) if now.is_active() && now.paused => Ok(Some(now)),
             Applied::Refused(_) => Ok(None),
@@ -159,7 +165,13 @@ impl Engine {
                 self.sweep_resumed(&after).await?;
                 Ok(Some(after))
             }
-            Applied::Refused(Some(now)) if now.is_active() => Ok(Some(now)),
+            Applied::Refused(Some(now)) if now.is_active() => {
+                // Asked for before, and not carried out yet: doing it twice is harmless.
+                if now.todo.contains(TODO_RESUME) {
+                    self.sweep_resumed(&now).await?;
+                }
+                Ok(Some(now))
+            }
             Applied::Refused(_) => Ok(None),
         }
     }

@@ -64,7 +64,7 @@ impl World {
             }
             Deed::Pause => {
                 let asked = self.invoke("operation_pause", move |_, engine| async move {
-                    engine.pause(&scope, id).await.map(drop)
+                    engine.pause(&scope, id, "user:sim").await.map(drop)
                 });
                 asked.await.is_ok()
             }

@@ -148,6 +148,8 @@ fn attempt_of(update: &NodeUpdate) -> Option<u32> {
     if let NodeUpdate::Start { attempt, .. }
     | NodeUpdate::Heartbeat { attempt, .. }
     | NodeUpdate::Wait { attempt, .. }
+    | NodeUpdate::Suspend { attempt, .. }
+    | NodeUpdate::Again { attempt, .. }
     | NodeUpdate::Snooze { attempt, .. }
     | NodeUpdate::Retry { attempt, .. }
     | NodeUpdate::Complete { attempt, .. }

@@ -107,6 +107,7 @@ impl Dice {
             attempts: self.below(4),
             timeout_s: self.below(1_000),
             backoff: Backoff::default(),
+            deadline_s: self.maybe(|dice| dice.below(1_000)),
         }
     }
 
@@ -149,6 +150,8 @@ impl Dice {
             lease_until: self.maybe(Self::time),
             not_before: if is_ready { Some(self.time()) } else { self.maybe(Self::time) },
             deadline: self.maybe(Self::time),
+            ends_by: self.maybe(Self::time),
+            inputs_from: self.maybe(Self::id),
             claim_id: self.maybe(Self::text),
             result_id: self.maybe(Self::text),
             holder: self.maybe(Self::text),
@@ -165,8 +168,8 @@ impl Dice {
     /// One update of every kind, made for `node`
     pub fn node_updates(&mut self, node: &NodeRun) -> Vec<NodeUpdate> {
         let mut attempt = || self.near(node.attempt);
-        let attempts = [(); 8].map(|()| attempt());
-        let [start, heartbeat, wait, snooze, retry, complete, idle, running] = attempts;
+        let attempts = [(); 10].map(|()| attempt());
+        let [start, heartbeat, wait, snooze, retry, complete, idle, running, suspend, again] = attempts;
         let [now, wake, not_before] = [(); 3].map(|()| self.time());
         let [lease_until, deadline] = [(); 2].map(|()| self.time());
         let seen = self.near_status(node.status);
@@ -174,11 +177,25 @@ impl Dice {
         let error = self.failure();
         vec![
             NodeUpdate::Arrive { token: self.text() },
-            NodeUpdate::Claim { claim_id: self.text(), now, wake },
+            NodeUpdate::Claim { claim_id: self.text(), now, wake, ends_by: self.maybe(Self::time) },
             NodeUpdate::Pass { claim_id: self.text(), now },
             NodeUpdate::Start { attempt: start, holder: self.text(), now, lease_until, deadline },
             NodeUpdate::Heartbeat { attempt: heartbeat, lease_until },
             NodeUpdate::Wait { attempt: wait, now, wake },
+            NodeUpdate::Suspend {
+                attempt: suspend,
+                wake,
+                error: error.clone(),
+                lease_seen: self.near_lease(node.lease_until),
+            },
+            NodeUpdate::Again {
+                attempt: again,
+                now,
+                wake,
+                error: error.clone(),
+                inputs_from: self.maybe(Self::id),
+                ends_by: self.maybe(Self::time),
+            },
             NodeUpdate::Snooze { seen, attempt: snooze, wake },
             NodeUpdate::Retry {
                 attempt: retry,
@@ -234,6 +251,8 @@ impl Dice {
         Operation {
             status,
             paused: self.flip(),
+            paused_by: self.maybe(Self::text),
+            paused_at: self.maybe(Self::time),
             cancel: self.flip(),
             cancelled_by: self.maybe(Self::text),
             materialised: self.flip(),
@@ -275,7 +294,7 @@ impl Dice {
             },
             OperationUpdate::Finished,
             OperationUpdate::Cancel { by: self.text(), wake },
-            OperationUpdate::Pause,
+            OperationUpdate::Pause { by: self.text(), now },
             OperationUpdate::Resume { wake },
         ]
     }

@@ -162,6 +162,7 @@ async fn one_of_many_claims_wins(bench: &mut Bench<'_>) -> Outcome {
         claim_id: format!("racer-{racer}"),
         now: Millis(1),
         wake: Millis(2),
+        ends_by: None,
     });
     let claims: Vec<_> = claims.collect();
     let answers = try_join_all(claims.iter().map(|claim| bench.table.node_update(&key, claim))).await?;
@@ -176,7 +177,7 @@ async fn one_of_many_claims_wins(bench: &mut Bench<'_>) -> Outcome {
     Ok(())
 }
 
-const NODE_KINDS: usize = 14;
+const NODE_KINDS: usize = 16;
 
 /// A new kind has no place here until [`super::Dice::node_updates`] makes it, too
 const fn node_kind(update: &NodeUpdate) -> &'static str {
@@ -187,6 +188,8 @@ const fn node_kind(update: &NodeUpdate) -> &'static str {
         NodeUpdate::Start { .. } => "start",
         NodeUpdate::Heartbeat { .. } => "heartbeat",
         NodeUpdate::Wait { .. } => "wait",
+        NodeUpdate::Suspend { .. } => "suspend",
+        NodeUpdate::Again { .. } => "again",
         NodeUpdate::Snooze { .. } => "snooze",
         NodeUpdate::Retry { .. } => "retry",
         NodeUpdate::Complete { .. } => "complete",
@@ -213,7 +216,7 @@ const fn operation_kind(update: &OperationUpdate) -> &'static str {
         OperationUpdate::Finish { .. } => "finish",
         OperationUpdate::Finished => "finished",
         OperationUpdate::Cancel { .. } => "cancel",
-        OperationUpdate::Pause => "pause",
+        OperationUpdate::Pause { .. } => "pause",
         OperationUpdate::Resume { .. } => "resume",
     }
 }

@@ -156,7 +156,7 @@ async fn a_node_is_due_while_it_wakes(bench: &mut Bench<'_>) -> Outcome {
     let is_due = async |now| Ok(bench.table.due(shard, now, ALL).await?.contains(&due));
     bench.settles(false, || is_due(LATER)).await?;
     let wake = Millis(1_700_000_000_500);
-    let claim = NodeUpdate::Claim { claim_id: "c".to_owned(), now: Millis(1), wake };
+    let claim = NodeUpdate::Claim { claim_id: "c".to_owned(), now: Millis(1), wake, ends_by: None };
     bench.table.node_update(&key, &claim).await?;
     bench.settles(true, || is_due(wake)).await?;
     bench.settles(false, || is_due(wake - Millis(1))).await?;
@@ -206,7 +206,7 @@ async fn a_node_is_queued_while_it_is_ready(bench: &mut Bench<'_>) -> Outcome {
     let queued = async |now| Ok(bench.table.queued(&bench.scope, &target, now, ALL).await?);
     bench.settles(Vec::new(), || queued(LATER)).await?;
     for (now, key) in &keys {
-        let claim = NodeUpdate::Claim { claim_id: "c".to_owned(), now: *now, wake: LATER };
+        let claim = NodeUpdate::Claim { claim_id: "c".to_owned(), now: *now, wake: LATER, ends_by: None };
         bench.table.node_update(key, &claim).await?;
     }
     let [(_, first), (from, second), _] = keys.as_slice() else { return Err("not three nodes".into()) };

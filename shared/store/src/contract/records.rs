@@ -83,7 +83,7 @@ async fn conditions_are_told_by_their_place(bench: &mut Bench<'_>) -> Outcome {
         Write::Operation {
             scope: bench.scope.clone(),
             operation: operation.info.operation_id,
-            update: OperationUpdate::Pause,
+            update: OperationUpdate::Pause { by: "bob".to_owned(), now: weir_domain::time::Millis(1) },
         },
         Write::CreateNode { key: bench.node_key(), node: Box::new(bench.dice.node(NodeStatus::Pending)) },
         Write::Node { key: node, update: weir_domain::engine::NodeUpdate::Tell { from: 1 } },

@@ -52,6 +52,8 @@ pub(super) fn to_item(key: &NodeKey, node: &NodeRun) -> Result<Item, EncodeError
         .with("lease_until", &node.lease_until)
         .with("not_before", &node.not_before)
         .with("deadline", &node.deadline)
+        .with("ends_by", &node.ends_by)
+        .with("inputs_from", &node.inputs_from.map(|id| id.to_string()))
         .with("claim_id", &node.claim_id)
         .with("result_id", &node.result_id)
         .with("holder", &node.holder)
@@ -89,6 +91,7 @@ fn read(item: &mut Item) -> Result<(NodeKey, NodeRun), Malformed> {
     let attempt: u32 = take(item, "attempt")?;
     let began: BTreeMap<u32, Millis> = take(item, "began")?;
     let ended: Option<Document<Vec<Ended>>> = take(item, "past")?;
+    let inputs_from: Option<String> = take(item, "inputs_from")?;
     let past = |Ended { attempt, ended_at, error }| Past {
         attempt,
         started_at: began.get(&attempt).copied(),
@@ -108,6 +111,8 @@ fn read(item: &mut Item) -> Result<(NodeKey, NodeRun), Malformed> {
         lease_until: take(item, "lease_until")?,
         not_before: take(item, "not_before")?,
         deadline: take(item, "deadline")?,
+        ends_by: take(item, "ends_by")?,
+        inputs_from: inputs_from.map(|id| id.parse()).transpose().map_err(|_| Malformed("inputs_from"))?,
         claim_id: take(item, "claim_id")?,
         result_id: take(item, "result_id")?,
         holder: take(item, "holder")?,
@@ -147,12 +152,22 @@ fn condition(on: Expression, update: &NodeUpdate) -> Expression {
             on.when(STATUS, &Running).when("attempt", attempt)
         }
         U::Wait { attempt, .. } => on.when_one_of(STATUS, &[Ready, Running]).when("attempt", attempt),
-        U::Snooze { seen, attempt, .. } | U::CancelIdle { seen, attempt, .. } => {
+        U::Snooze { seen, attempt, .. } => {
             on.when(STATUS, seen).when_none_of(STATUS, &TERMINAL).when("attempt", attempt)
+        }
+        U::CancelIdle { seen, attempt, .. } => {
+            on.when(STATUS, seen).when_one_of(STATUS, &[Pending, Ready, Waiting]).when("attempt", attempt)
         }
         U::Retry { attempt, lease_seen, .. } => {
             let on = on.when_one_of(STATUS, &[Running, Waiting]).when("attempt", attempt);
             leased(on.when_absent("cancel"), lease_seen)
+        }
+        U::Suspend { attempt, lease_seen, .. } => {
+            let on = on.when_one_of(STATUS, &[Ready, Running, Waiting]).when("attempt", attempt);
+            leased(on.when_absent("cancel").when_absent("error"), lease_seen)
+        }
+        U::Again { attempt, .. } => {
+            on.when(STATUS, &Waiting).when("attempt", attempt).when_absent("cancel").when_present("error")
         }
         U::Complete { attempt, lease_seen, .. } => {
             leased(on.when_one_of(STATUS, &[Ready, Running, Waiting]).when("attempt", attempt), lease_seen)
@@ -176,15 +191,26 @@ fn change(on: Expression, update: &NodeUpdate) -> Expression {
         U::Heartbeat { lease_until, .. } => on.set("lease_until", lease_until).set(wake, lease_until),
         U::CancelRunning { wake: at, .. } => on.set("cancel", &true).set(wake, at),
         U::Close { .. } => on.set("closed", &true).remove(wake),
-        U::Claim { claim_id, now, wake: at } => ready(on, *now, *now, *at).set("claim_id", claim_id),
-        U::Retry { attempt, now, not_before, wake: at, error, .. } => {
-            let ended = Ended { attempt: *attempt, ended_at: *now, error: error.clone() };
-            ready(on, *now, *not_before, *at)
-                .append("past", &Document(vec![ended]))
-                .remove("lease_until")
-                .remove("deadline")
-                .remove("holder")
+        U::Claim { claim_id, now, wake: at, ends_by } => {
+            ready(on, *now, *now, *at).set("claim_id", claim_id).set("ends_by", ends_by)
         }
+        U::Retry { attempt, now, not_before, wake: at, error, .. } => {
+            try_again(ready(on, *now, *not_before, *at), *attempt, *now, error)
+        }
+        U::Again { attempt, now, wake: at, error, inputs_from, ends_by } => {
+            let on = try_again(ready(on, *now, *now, *at), *attempt, *now, error).remove("error");
+            let on = match inputs_from {
+                Some(id) => on.set("inputs_from", &id.to_string()),
+                None => on,
+            };
+            on.set("ends_by", ends_by)
+        }
+        U::Suspend { wake: at, error, .. } => on
+            .set(STATUS, &NodeStatus::Waiting)
+            .set("error", &Document(error.clone()))
+            .set(wake, at)
+            .remove("lease_until")
+            .remove(queued),
         U::Start { attempt, holder, now, lease_until, deadline } => on
             .set(STATUS, &NodeStatus::Running)
             .set("holder", holder)
@@ -216,6 +242,11 @@ fn ready(on: Expression, now: Millis, not_before: Millis, wake: Millis) -> Expre
         .set("ready_at", &now)
         .set(schema::WAKES.range, &wake)
         .set(schema::QUEUES.range, &not_before)
+}
+
+fn try_again(on: Expression, attempt: u32, now: Millis, error: &FailureSummary) -> Expression {
+    let ended = Ended { attempt, ended_at: now, error: error.clone() };
+    on.append("past", &Document(vec![ended])).remove("lease_until").remove("deadline").remove("holder")
 }
 
 fn ended(on: Expression, status: NodeStatus, now: Millis, error: Option<&FailureSummary>) -> Expression {

@@ -26,6 +26,8 @@ pub(super) fn to_item(operation: &Operation) -> Result<Item, EncodeError> {
         .with(schema::LISTS.hash, &Key::operation_list(&info.scope, operation.status))
         .with(schema::LISTS.range, &info.operation_id.to_string())
         .with("paused", &operation.paused)
+        .with("paused_by", &operation.paused_by)
+        .with("paused_at", &operation.paused_at)
         .with("cancel", &operation.cancel)
         .with("cancelled_by", &operation.cancelled_by)
         .with("materialised", &operation.materialised)
@@ -56,6 +58,8 @@ fn read(item: &mut Item) -> Result<Operation, Malformed> {
         info,
         status: take(item, STATUS)?,
         paused: take(item, "paused")?,
+        paused_by: take(item, "paused_by")?,
+        paused_at: take(item, "paused_at")?,
         cancel: take(item, "cancel")?,
         cancelled_by: take(item, "cancelled_by")?,
         materialised: take(item, "materialised")?,
@@ -95,7 +99,7 @@ fn condition(on: Expression, update: &OperationUpdate) -> Expression {
         U::Finish { .. } => active(on).when_absent("open"),
         U::Finished => on.when_one_of(STATUS, &ended),
         U::Cancel { .. } => active(on).when_absent("cancel"),
-        U::Pause => active(on).when_absent("cancel").when_absent("paused"),
+        U::Pause { .. } => active(on).when_absent("cancel").when_absent("paused"),
         U::Resume { .. } => active(on).when_present("paused"),
     }
 }
@@ -126,8 +130,11 @@ fn change(on: Expression, scope: &Scope, update: &OperationUpdate) -> Expression
         }
         U::Finished => on.set("finished", &true),
         U::Cancel { by, wake } => todo(on.set("cancel", &true).set("cancelled_by", by), TODO_CANCEL, *wake),
-        U::Pause => on.set("paused", &true),
-        U::Resume { wake } => todo(on.remove("paused"), TODO_RESUME, *wake),
+        U::Pause { by, now } => on.set("paused", &true).set("paused_by", by).set("paused_at", now),
+        U::Resume { wake } => {
+            let on = on.remove("paused").remove("paused_by").remove("paused_at");
+            todo(on, TODO_RESUME, *wake)
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub mod deployment;
 pub mod evidence;
 pub mod gate;
 pub mod help;
+pub mod intervention;
 pub mod operation;
 pub mod promote;
 pub mod release;

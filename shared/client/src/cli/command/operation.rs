@@ -14,7 +14,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
 use weir_domain::{id::OperationId, operation::OperationStatus};
-use weir_edge::wire::operation::{OperationCancel, OperationView, Timeline};
+use weir_edge::wire::operation::{OperationCancel, OperationHold, OperationView, Timeline};
 
 /// Operations: plans that run
 #[derive(Debug, Subcommand)]
@@ -31,14 +31,11 @@ pub enum Operation {
     /// Watch an operation to its end
     Watch(Watch),
     /// Ask that an operation ends
-    Cancel {
-        /// The operation
-        #[arg(value_name = "OPERATION")]
-        operation: OperationId,
-        /// Why; kept in its timeline and in the audit trail
-        #[arg(short = 'm', long)]
-        reason: Option<String>,
-    },
+    Cancel(Wish),
+    /// Hold an operation: what runs goes on, and nothing further begins
+    Pause(Wish),
+    /// Let a paused operation go on
+    Resume(Wish),
     /// List operations, the newest first
     List {
         /// Only those that are so, such as running or waiting_gate
@@ -56,6 +53,17 @@ pub enum Operation {
     },
     /// Say why an operation waits, and who can end that
     Explain(Explain),
+}
+
+/// Something that is asked of an operation
+#[derive(Debug, Args)]
+pub struct Wish {
+    /// The operation, such as op_01J…
+    #[arg(value_name = "OPERATION")]
+    pub operation: OperationId,
+    /// Why; kept in its timeline and in the audit trail
+    #[arg(short = 'm', long)]
+    pub reason: Option<String>,
 }
 
 /// An operation to watch
@@ -87,7 +95,9 @@ pub async fn run(session: &mut Session, command: &Operation) -> Result<Exit, Fai
     match command {
         Operation::Show { operation, dag } => show(session, *operation, *dag).await,
         Operation::Watch(command) => watch(session, command).await,
-        Operation::Cancel { operation, reason } => cancel(session, *operation, reason.clone()).await,
+        Operation::Cancel(wish) => cancel(session, wish).await,
+        Operation::Pause(wish) => pause(session, wish).await,
+        Operation::Resume(wish) => resume(session, wish).await,
         Operation::List { status, paging } => list(session, *status, paging).await,
         Operation::Timeline { operation } => timeline(session, *operation).await,
         Operation::Explain(command) => explain(session, command).await,
@@ -120,10 +130,30 @@ pub async fn watch(session: &mut Session, command: &Watch) -> Result<Exit, Failu
     Ok(watch::exit(&operation))
 }
 
-async fn cancel(session: &mut Session, id: OperationId, reason: Option<String>) -> Result<Exit, Failure> {
-    let client = session.client()?;
-    let operation =
-        client.operation_cancel(id, &OperationCancel { reason }, &IdempotencyKey::random()).await?;
+async fn pause(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {
+    let (client, id) = (session.client()?, wish.operation);
+    let body = OperationHold { reason: wish.reason.clone() };
+    let operation = client.operation_pause(id, &body, &IdempotencyKey::random()).await?;
+    session.show(&operation, |operation, _| {
+        format!("{id}  {}  paused: nothing further begins\n", plain(&operation.title))
+    })?;
+    session.next("let it go on", &format!("weir operation resume {id}"));
+    Ok(Exit::Done)
+}
+
+async fn resume(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {
+    let (client, id) = (session.client()?, wish.operation);
+    let body = OperationHold { reason: wish.reason.clone() };
+    let operation = client.operation_resume(id, &body, &IdempotencyKey::random()).await?;
+    session.show(&operation, |operation, _| format!("{id}  {}  goes on\n", plain(&operation.title)))?;
+    session.next("watch it", &format!("weir operation watch {id}"));
+    Ok(Exit::Done)
+}
+
+async fn cancel(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {
+    let (client, id) = (session.client()?, wish.operation);
+    let body = OperationCancel { reason: wish.reason.clone() };
+    let operation = client.operation_cancel(id, &body, &IdempotencyKey::random()).await?;
     session.show(&operation, |operation, _| {
         format!("{id}  {}  asked to end: nothing further begins\n", plain(&operation.title))
     })?;

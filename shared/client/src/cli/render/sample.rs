@@ -54,6 +54,8 @@ pub(crate) fn operation(
         outcome: status.run_outcome(),
         freshness: Freshness::FreshActive,
         cancel_requested: false,
+        paused_by: None,
+        paused_at: None,
         created_at: at(0),
         updated_at: at(0),
         started_at: Some(at(0)),
@@ -129,6 +131,7 @@ pub(crate) fn waiting() -> OperationView {
         since: at(58_000),
         until: None,
         gate_id: Some(GateId::new(1, 7)),
+        intervention_id: None,
     };
     approval.waits_for = Some(wait.clone());
     let mut nodes = vec![

@@ -170,6 +170,9 @@ pub fn wait(wait: &Wait, style: Style) -> String {
     if let Some(gate) = wait.gate_id.filter(|_| matches!(wait.kind, WaitKind::Approval | WaitKind::Manual)) {
         let _ = write!(text, " · weir approve {gate}");
     }
+    if let Some(intervention) = wait.intervention_id {
+        let _ = write!(text, " · weir intervention decide {intervention} retry|mark_done|skip");
+    }
     text
 }
 

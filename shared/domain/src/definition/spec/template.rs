@@ -145,6 +145,8 @@ pub enum NodeFailure {
     Fail,
     /// It is recorded, and what depends on it goes on
     Continue,
+    /// It waits for a person, who has it tried again, skips it or does it; a verification follows it
+    Pause,
 }
 
 /// How long is waited between two attempts
@@ -259,8 +261,9 @@ impl Template {
                     found.push(missing(format!("nodes.{i}.depends_on.{j}"), need));
                 }
             }
-            if node.node_type == NodeType::Intervention && !self.is_verified(&node.id) {
-                let message = format!("no verification follows the manual step `{}`", node.id);
+            let by_hand = node.node_type == NodeType::Intervention || node.on_failure == NodeFailure::Pause;
+            if by_hand && !self.is_verified(&node.id) {
+                let message = format!("no verification follows `{}`, which a person may do", node.id);
                 let help = Some("add a node of type `verification` that depends on it".to_owned());
                 found.push(finding(&format!("nodes.{i}"), Code::InterventionUnverified, message, help));
             }

@@ -1,8 +1,8 @@
 //! What makes nodes a plan, apart from having no cycle
 
-use super::{EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX};
-use crate::plan::node::{Executor, Idempotency, NodeId, NodeType, PlanNode};
-use std::collections::{BTreeMap, BTreeSet};
+use super::{EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX, by_hand};
+use crate::plan::node::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode};
+use std::collections::BTreeMap;
 
 /// Longest time, in seconds, that anything of an operation may take: an execution ends after a year
 const LONGEST_S: u32 = 360 * 24 * 60 * 60;
@@ -93,9 +93,17 @@ pub enum NodeFault {
     /// It would end at once, or later than its operation can
     #[error("has a time limit of nothing or of more than 360 days")]
     TimeLimit,
-    /// A manual step that nothing looks at afterwards
-    #[error("is done by hand, and no verification follows it")]
+    /// Nobody could take its place
+    #[error(
+        "cannot wait for a person when it fails: only jobs, changes, verifications and sub-operations can"
+    )]
+    CannotPause,
+    /// A manual step, or one that a person may take over, that nothing looks at afterwards
+    #[error("is or may be done by hand, and no verification follows it")]
     Unverified,
+    /// What follows would run before anybody has looked
+    #[error("is or may be done by hand, and what follows it does not wait for its verification")]
+    Unguarded,
 }
 
 fn joined(ids: &[NodeId]) -> String {
@@ -130,7 +138,7 @@ pub(super) fn shape(nodes: &[PlanNode]) -> Result<(), GraphError> {
         }
         by_itself(node).map_err(|fault| GraphError::Node { node: node.node_id.clone(), fault })?;
     }
-    unverified(nodes)
+    by_hand::verified(nodes)
 }
 
 /// Checks what is true of a node whatever is around it
@@ -155,6 +163,13 @@ fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
     if (node.node_type == NodeType::Gate) != node.gate.is_some() {
         return Err(NodeFault::GateMismatch);
     }
+    let takes_over = matches!(
+        node.node_type,
+        NodeType::Job | NodeType::Change | NodeType::Verification | NodeType::SubOperation
+    );
+    if node.on_failure == OnFailure::Pause && !takes_over {
+        return Err(NodeFault::CannotPause);
+    }
     match (&node.job_contract, &node.runs) {
         (None, Executor::Job | Executor::Agent(_)) => Err(NodeFault::NoContract),
         (None, Executor::Decide | Executor::Join) => Ok(()),
@@ -171,28 +186,6 @@ fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
             }
         }
     }
-}
-
-/// Refuses a manual step that no verification follows, directly or behind joins
-fn unverified(nodes: &[PlanNode]) -> Result<(), GraphError> {
-    if nodes.iter().all(|node| node.node_type != NodeType::Intervention) {
-        return Ok(());
-    }
-    let joins: BTreeMap<&NodeId, &PlanNode> =
-        nodes.iter().filter(|node| node.runs == Executor::Join).map(|node| (&node.node_id, node)).collect();
-    let verifications = nodes.iter().filter(|node| node.node_type == NodeType::Verification);
-    let mut open: Vec<&NodeId> = verifications.flat_map(|node| &node.depends_on).collect();
-    let mut verified: BTreeSet<&NodeId> = BTreeSet::new();
-    while let Some(id) = open.pop() {
-        if verified.insert(id) {
-            open.extend(joins.get(id).into_iter().flat_map(|join| &join.depends_on));
-        }
-    }
-    let manual =
-        |node: &&PlanNode| node.node_type == NodeType::Intervention && !verified.contains(&node.node_id);
-    nodes.iter().find(manual).map_or(Ok(()), |node| {
-        Err(GraphError::Node { node: node.node_id.clone(), fault: NodeFault::Unverified })
-    })
 }
 
 /// Checks that each node, and all of them together, can be read where they are needed

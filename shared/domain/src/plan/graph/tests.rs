@@ -181,7 +181,10 @@ fn what_is_no_plan_is_refused_with_what_is_wrong() {
             "these nodes wait for each other: `a` -> `c` -> `b` -> `a`",
         ),
         (vec![huge], "node `huge` has 65752 bytes; 65536 are the most"),
-        (vec![named("a", &[]), by_hand], "node `by-hand` is done by hand, and no verification follows it"),
+        (
+            vec![named("a", &[]), by_hand],
+            "node `by-hand` is or may be done by hand, and no verification follows it",
+        ),
         (vec![gate], "node `gate` is a gate exactly if it says what it waits for"),
         (vec![once], "node `once` may be done only once, but has several attempts"),
         (vec![never], "node `never` has no attempts"),
