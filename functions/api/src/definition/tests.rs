@@ -37,9 +37,9 @@ async fn what_was_not_uploaded_or_is_no_definition_is_refused() {
     let wrong = json!({ "files": { "weir.yaml": "version: 1\nworkspace: harbor\nfiles: []\nservice: { shop: {} }\n" } });
     let refused = plan(&api, &serde_json::to_vec(&wrong).unwrap()).await;
     assert_eq!(refused.short(), "422 invalid-definition");
-    assert_eq!(refused.body["detail"], "the definition has 1 error");
+    assert_eq!(refused.body["detail"], "the definition has 3 errors");
     let errors: Vec<FieldError> = serde_json::from_value(refused.body["errors"].clone()).unwrap();
-    let [error] = errors.as_slice() else { panic!("{errors:?}") };
+    let [error, _, _] = errors.as_slice() else { panic!("{errors:?}") };
     let place = error.place.as_ref().unwrap();
     assert_eq!((place.code.as_str(), place.file.as_str(), place.line), ("W0203", "weir.yaml", 4));
     assert!(error.message.contains("components") && error.pointer == "/definition", "{error:?}");
