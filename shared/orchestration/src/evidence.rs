@@ -3,11 +3,12 @@
 use crate::{
     Engine, EngineError,
     engine::{Decided, Deciding},
+    gates,
     records::record,
 };
 use std::collections::BTreeMap;
 use weir_domain::{
-    delivery::{Promotion, PromotionCommand, Release, TargetState},
+    delivery::{GateOutcome, Promotion, PromotionCommand, Release, TargetState},
     engine::{NodeRun, Operation},
     evidence::{
         Decision, Envelope, EvidenceContent, EvidencePacket, Execution, ExecutionNode, GateRecord,
@@ -131,8 +132,12 @@ async fn content(
         Some(id) => engine.table.read::<Release>(&Key::entity(&info.scope, Release::KIND, id)).await?,
         None => None,
     };
+    let outcomes = match promotion {
+        Some(promotion) => promotion.decision_record,
+        None => gates::outcomes(engine, operation).await?,
+    };
     let mut actors = BTreeMap::from([("requested_by".to_owned(), info.actor.clone())]);
-    for outcome in promotion.iter().flat_map(|promotion| &promotion.decision_record) {
+    for outcome in &outcomes {
         for (number, decision) in decisions(&outcome.inputs).iter().enumerate() {
             if let Ok(actor) = serde_json::from_value(decision["actor"].clone()) {
                 actors.insert(format!("decided.{}.{}", outcome.node_id, number + 1), actor);
@@ -147,7 +152,7 @@ async fn content(
         release: release.map(|(release, _)| release_ref(&release)),
         environment: info.environment.clone(),
         actors,
-        decision: promotion.as_ref().map(decision),
+        decision: (info.promotion_id.is_some() || !outcomes.is_empty()).then(|| decision(&outcomes)),
         execution: if done { Some(execution(engine, operation, nodes).await?) } else { None },
         previous: info.rollback_of,
     })
@@ -167,8 +172,8 @@ fn decisions(inputs: &serde_json::Value) -> Vec<serde_json::Value> {
     inputs["decisions"].as_array().cloned().unwrap_or_default()
 }
 
-fn decision(promotion: &Promotion) -> Decision {
-    let gates = promotion.decision_record.iter().map(|outcome| GateRecord {
+fn decision(outcomes: &[GateOutcome]) -> Decision {
+    let gates = outcomes.iter().map(|outcome| GateRecord {
         node_id: outcome.node_id.to_string(),
         kind: outcome.kind.clone(),
         result: outcome.verdict.result.as_str().to_owned(),
@@ -179,10 +184,12 @@ fn decision(promotion: &Promotion) -> Decision {
             .map(|code| <&str>::from(*code).to_owned())
             .collect(),
         inputs: outcome.inputs.clone(),
+        by: outcome.by.as_ref().map(|actor| actor.id.clone()),
+        at: Some(outcome.at),
+        closure_hash: outcome.closure_hash.clone(),
         decisions: decisions(&outcome.inputs),
     });
-    let allowed =
-        promotion.decision_record.iter().all(|outcome| outcome.verdict.result == VerdictResult::Allow);
+    let allowed = outcomes.iter().all(|outcome| outcome.verdict.result == VerdictResult::Allow);
     Decision { result: if allowed { "allow" } else { "deny" }.to_owned(), gates: gates.collect() }
 }
 

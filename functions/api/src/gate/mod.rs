@@ -2,6 +2,8 @@
 
 mod decide;
 mod get;
+#[cfg(test)]
+mod kinds_tests;
 mod list;
 mod refusal;
 #[cfg(test)]

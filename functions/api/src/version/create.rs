@@ -6,11 +6,14 @@ use serde_json::json;
 use weir_domain::{
     canonical::Digest,
     definition::spec::Component,
-    delivery::{Version, VersionRefusal, is_semver, is_tag, register},
+    delivery::{Attestation, Version, VersionRefusal, is_semver, is_tag, register},
 };
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use,
-    wire::{artifact::ARTIFACT_MAX, release::VersionCreate as Body},
+    wire::{
+        artifact::ARTIFACT_MAX,
+        release::{ATTESTATIONS_MAX, AttestationCreate, VersionCreate as Body},
+    },
 };
 use weir_ledger::ledger::Artifact;
 use weir_store::{Record, Write};
@@ -41,11 +44,11 @@ impl Endpoint for VersionCreate {
         } else {
             None
         };
-        let new = register(existing.as_ref(), &version).map_err(refused)?;
-        match existing.filter(|_| !new) {
-            Some(existing) if existing.id != version.id => return Ok(Answer::with_status(200, existing)),
-            Some(existing) => return Ok(existing.into()),
-            None => {}
+        let new = register(existing.as_ref().map(|(known, _)| known), &version).map_err(refused)?;
+        if let Some((known, written)) = existing.filter(|_| !new) {
+            let own = known.id == version.id;
+            let after = attest(cx, &call, known, written, &version.attestations).await?;
+            return Ok(if own { after.into() } else { Answer::with_status(200, after) });
         }
         let tag = TagRow {
             component_id: version.component_id.clone(),
@@ -67,7 +70,8 @@ impl Endpoint for VersionCreate {
 
 /// The version as it is to be registered, if its component exists and its bytes are there
 async fn version(cx: &Cx, call: &Call<VersionCreate>) -> Result<Version, Problem> {
-    let Body { component_id, tag, digest, semver, channel } = call.body.clone();
+    let Body { component_id, tag, digest, semver, channel, attestations } = call.body.clone();
+    within_limit(attestations.len())?;
     let component = cx.resource(&call.scope, &component_id).await?;
     let spec =
         component.as_ref().and_then(|(row, _)| serde_json::from_value::<Component>(row.spec.clone()).ok());
@@ -90,8 +94,36 @@ async fn version(cx: &Cx, call: &Call<VersionCreate>) -> Result<Version, Problem
         channel: channel.unwrap_or(spec.default_channel),
         created_by: call.actor.id.clone(),
         created_at: call.ids.created_at().into(),
-        attestations: Vec::new(),
+        attestations: attestations.into_iter().map(|said| attestation(call, said)).collect(),
     })
+}
+
+fn attestation(call: &Call<VersionCreate>, said: AttestationCreate) -> Attestation {
+    Attestation {
+        kind: said.kind,
+        digest: said.digest,
+        status: said.status,
+        by: call.actor.id.clone(),
+        at: call.ids.created_at().into(),
+    }
+}
+
+/// Adds what was found out since to a version that is registered already: scans end later than builds
+async fn attest(
+    cx: &Cx,
+    call: &Call<VersionCreate>,
+    known: Version,
+    written: u64,
+    more: &[Attestation],
+) -> Result<Version, Problem> {
+    let Some(after) = known.attested(more) else { return Ok(known) };
+    within_limit(after.attestations.len())?;
+    let scope = call.tenant_scope()?;
+    let metadata = json!({ "component": after.component_id, "tag": after.tag, "attestations": more });
+    let audit = call.audit("version.attest", ("version", after.id.to_string()), metadata);
+    let replace = Write::Replace { expected: written, record: Record::new(scope, &after)? };
+    cx.commit(scope, vec![replace], &audit).await?;
+    Ok(after)
 }
 
 /// How many bytes were uploaded as `digest`, if they are what they are called
@@ -110,6 +142,14 @@ async fn uploaded(cx: &Cx, call: &Call<VersionCreate>, digest: &Digest) -> Resul
             Err(Problem::new(Kind::DigestMismatch, detail).at("/digest", "the uploaded bytes have another"))
         }
     }
+}
+
+fn within_limit(attestations: usize) -> Result<(), Problem> {
+    if attestations <= ATTESTATIONS_MAX {
+        return Ok(());
+    }
+    let detail = format!("a version has at most {ATTESTATIONS_MAX} attestations");
+    Err(Problem::new(Kind::LimitExceeded, detail).at("/attestations", "too many"))
 }
 
 fn refused(refusal: VersionRefusal) -> Problem {

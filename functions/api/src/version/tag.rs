@@ -29,16 +29,15 @@ fn key(scope: &Scope, component: &Address, tag: &str) -> Key {
     Key::entity(scope, TagRow::KIND, format!("{component}/{tag}"))
 }
 
-/// The version that `tag` of `component` is, if it is one
+/// The version that `tag` of `component` is, if it is one, and how often its record was written
 pub(super) async fn tagged(
     cx: &Cx,
     scope: &Scope,
     component: &Address,
     tag: &str,
-) -> Result<Option<Version>, Problem> {
+) -> Result<Option<(Version, u64)>, Problem> {
     let Some((row, _)) = cx.table().read::<TagRow>(&key(scope, component, tag)).await? else {
         return Ok(None);
     };
-    let found = cx.table().read::<Version>(&Key::entity(scope, Version::KIND, row.version_id)).await?;
-    Ok(found.map(|(version, _)| version))
+    Ok(cx.table().read::<Version>(&Key::entity(scope, Version::KIND, row.version_id)).await?)
 }

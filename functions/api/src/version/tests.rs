@@ -40,6 +40,28 @@ async fn uploaded_bytes_become_a_version_and_a_tag_never_moves() {
 }
 
 #[tokio::test]
+async fn what_was_found_out_is_added_to_a_version_that_is_there() {
+    let api = api().await;
+    let digest = send(&api, b"one").await;
+    let version = register(&api, "developer", "v1.0.0", &digest).await.expect(201);
+    let report = Digest::of_bytes(b"report");
+    let attest = |status: &'static str| {
+        let body = json!({ "component_id": "component.web", "tag": "v1.0.0", "digest": digest,
+            "attestations": [{ "kind": "scan", "digest": report, "status": status }] });
+        api.post("/v1/versions").by("operator").json(&body)
+    };
+    for (status, expected) in [("failed", 1), ("failed", 1), ("passed", 2), ("passed", 2)] {
+        let after = attest(status).send().await.expect(200);
+        assert_eq!(after["id"], version["id"]);
+        assert_eq!(after["attestations"].as_array().unwrap().len(), expected, "{status}");
+        assert_eq!(after["attestations"][expected - 1]["by"], "operator");
+    }
+    assert_eq!(attest("perhaps").send().await.short(), "400 invalid-body");
+    let plain = register(&api, "developer", "v1.0.0", &digest).await.expect(200);
+    assert_eq!(plain["attestations"].as_array().unwrap().len(), 2, "registering again takes nothing away");
+}
+
+#[tokio::test]
 async fn bytes_that_were_not_sent_or_are_others_are_no_version() {
     let api = api().await;
     let digest = Digest::of_bytes(b"never announced");

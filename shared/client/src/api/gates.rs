@@ -32,6 +32,11 @@ impl Client {
         self.get("/v1/gates", query).await
     }
 
+    /// One gate, with what it answers now and when it could open at the earliest
+    pub async fn gate_get(&self, id: GateId) -> Result<GateView, ApiError> {
+        self.get(&format!("/v1/gates/{id}"), &[]).await
+    }
+
     /// Says something at a gate; answers with the gate as it is then
     pub async fn gate_decide(
         &self,

@@ -45,6 +45,11 @@ async fn what_waits_is_listed_and_explained() {
     let list = weir(&server, "bob", &["gate", "list"]).await;
     assert!(list.out.contains(&gate) && list.out.contains("release-managers but alice"), "{list:?}");
     assert!(list.err.contains(&format!("weir approve {gate}")), "{list:?}");
+    let one = weir(&server, "bob", &["gate", "show", &gate]).await;
+    for words in ["waits for  0 of 1 approvals", "who        anyone of group:release-managers but alice"] {
+        assert!(one.out.contains(words), "{one:?}");
+    }
+    assert!(one.out.contains("earliest   when that has happened"), "{one:?}");
     let why = weir(&server, "bob", &["explain", &operation]).await;
     assert!(
         why.out.starts_with("waiting_gate") && why.out.contains(&format!("weir approve {gate}")),

@@ -3,7 +3,7 @@
 use crate::{
     state::{Running, State, Step, evidence, time},
     things,
-    views::{actor, decide, gates, view},
+    views::{actor, decide, gate, gates, view},
 };
 use axum::{
     Json, Router,
@@ -59,6 +59,7 @@ impl Server {
             .route("/v1/operations/{id}/resume", post(|server, id| hold(server, id, false)))
             .route("/v1/plans/{id}", get(any_plan))
             .route("/v1/gates", get(gates))
+            .route("/v1/gates/{id}", get(gate))
             .route("/v1/gates/{id}/decisions", post(decide))
             .route("/v1/evidence/{id}", get(packet))
             .route("/v1/audit", get(audit))

@@ -87,7 +87,8 @@ fn gate_view(state: &State, gate: GateId) -> Option<Value> {
         _ => ("deny", "rejected"),
     };
     Some(json!({ "gate_id": gate, "kind": "approval", "status": status, "subject": running.title,
-        "spec": { "kind": "freeze_window", "environment": "environment.production" },
+        "spec": { "kind": "approval",
+            "rule": { "required_approvals": 1, "eligible_groups": ["release-managers"], "require_sod": true } },
         "verdict": { "result": result, "reason_codes": [reason] },
         "tally": { "have": u32::from(status == "allowed"), "need": 1 }, "eligible_groups": ["release-managers"],
         "require_sod": true, "requested_by": actor(&running.by), "decisions": decisions,
@@ -107,6 +108,13 @@ pub async fn gates(Shared(server): Shared<Server>, Query(query): Pages) -> Json<
             .collect();
         page(&all, &query)
     }))
+}
+
+pub async fn gate(Shared(server): Shared<Server>, Path(id): Path<GateId>) -> Answer {
+    let found = server.with(|state| gate_view(state, id));
+    let mut gate = found.ok_or_else(|| problem(404, "W0404", "there is no such gate here"))?;
+    gate["earliest"] = json!({ "state": "unknown" });
+    Ok(Json(gate))
 }
 
 pub async fn decide(

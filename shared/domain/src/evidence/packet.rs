@@ -83,6 +83,15 @@ pub struct GateRecord {
     pub reason_codes: Vec<String>,
     /// What it was decided on
     pub inputs: serde_json::Value,
+    /// Whose act decided it, by the actor's id
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// When
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
+    /// The part of the plan that it was decided on
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closure_hash: Option<Digest>,
     /// Who decided, when, and what they said
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub decisions: Vec<serde_json::Value>,

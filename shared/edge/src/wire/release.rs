@@ -3,8 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use weir_domain::{canonical::Digest, definition::address::Address, delivery::SourceRef, id::VersionId};
+use weir_domain::{
+    canonical::Digest,
+    definition::{address::Address, spec::AttestationKind},
+    delivery::{AttestationStatus, SourceRef},
+    id::VersionId,
+};
 
+/// The most attestations of one version
+pub const ATTESTATIONS_MAX: usize = 50;
 /// The most components of one release
 pub const COMPONENTS_MAX: usize = 100;
 
@@ -24,6 +31,21 @@ pub struct VersionCreate {
     /// The channel; the component's default if absent
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    /// What was found out about the bytes; added to what is known where the version is registered already
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attestations: Vec<AttestationCreate>,
+}
+
+/// What somebody has found out about the bytes of a version; of several of one kind the latest counts
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct AttestationCreate {
+    /// What kind of thing
+    pub kind: AttestationKind,
+    /// The statement that says so: a signature, a report, a list
+    pub digest: Digest,
+    /// How it came out
+    pub status: AttestationStatus,
 }
 
 /// `POST /v1/releases`: puts versions together; the release is `ready` and frozen at once

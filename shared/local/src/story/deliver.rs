@@ -54,6 +54,7 @@ async fn registered(teller: &Teller<'_>, tag: &str, archive: Archive) -> Result<
         digest: archive.digest,
         semver: None,
         channel: None,
+        attestations: Vec::new(),
     };
     teller.alice.version_create(&body, &IdempotencyKey::random()).await.map_err(what)
 }

@@ -75,6 +75,9 @@ impl Engine {
             Decided::Later(until) => Some(*until),
             Decided::Yes | Decided::No(_) | Decided::ByHand(_) => None,
         };
+        if matches!(decided, Decided::No(_)) && plan_node.node_type == NodeType::Gate {
+            self.look_beside(&key, &graph, work).await?;
+        }
         self.carry_decision(key, &node, decided, work).await?;
         Ok(until)
     }
@@ -106,6 +109,19 @@ impl Engine {
         }
         let message = format!("{} targets failed, and at most {} may", targets.len(), allowed.unwrap_or(0));
         Ok(Decided::No(FailureSummary::new("too_many_failed", message)))
+    }
+
+    /// A gate has said no: those beside it need not wait for anybody. A hint only: each finds it by itself
+    async fn look_beside(&self, key: &NodeKey, graph: &Graph, work: &mut Work) -> Result<(), EngineError> {
+        for ordinal in gates::beside(graph, key.ordinal) {
+            let other = NodeKey::new(&key.scope, key.operation, ordinal);
+            if let Some(node) = self.table.node_get(&other).await?
+                && node.status == NodeStatus::Waiting
+            {
+                work.drive(other, node);
+            }
+        }
+        Ok(())
     }
 
     async fn carry_decision(

@@ -17,13 +17,15 @@ use crate::{
     queues::Notice,
     records::record,
 };
+use std::collections::BTreeSet;
 use weir_domain::{
     delivery::{GateOutcome, PromotionCommand},
     engine::{LOOK_AGAIN, Operation},
     failure::FailureSummary,
-    gate::{Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge},
+    gate::{Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge, void},
     id::{GateId, Id as _, OperationId},
-    plan::Graph,
+    plan::{Graph, NodeType, OnFailure},
+    time::Millis,
     timeline::TimelineKind,
 };
 use weir_store::{Entity as _, Key, TransactError, Write};
@@ -64,14 +66,15 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         {
             return settled(engine, d, gate).await;
         }
-        let facts =
-            facts::gather(engine, d.operation, d.graph, spec, read.as_ref().map(|(gate, _)| gate.clone()))
-                .await?;
         let expected = read.as_ref().map(|(_, version)| *version);
-        let gate = match read {
-            Some((gate, _)) => gate,
-            None => new(engine, d, spec, id)?,
+        let (recorded, gate) = match read {
+            Some((gate, _)) => (Some(gate.clone()), gate),
+            None => (None, new(engine, d, spec, id)?),
         };
+        if pointless(engine, d).await? {
+            return abandon(engine, d, gate, expected).await;
+        }
+        let facts = facts::gather(engine, d.operation, d.graph, spec, recorded).await?;
         let now = engine.clock.now();
         if let Some(event) = judge(&gate, &facts, now) {
             let after = apply(gate, &event);
@@ -88,6 +91,49 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         return Ok(Decided::Later(times.map(Into::into).min().unwrap_or(now + LOOK_AGAIN)));
     }
     Err(TransactError::Conflict(vec![0]).into())
+}
+
+/// The gates that stand side by side with `ordinal`: whatever waits for it waits for each of them too
+pub(crate) fn beside(graph: &Graph, ordinal: u32) -> BTreeSet<u32> {
+    let after = graph.dependents(ordinal);
+    let others = after.iter().flat_map(|next| graph.dependencies(*next)).copied();
+    let stops = |other: &u32| {
+        *other != ordinal
+            && after.is_subset(graph.dependents(*other))
+            && graph.node(*other).is_some_and(|node| {
+                node.node_type == NodeType::Gate && node.on_failure != OnFailure::Continue
+            })
+    };
+    others.filter(stops).collect()
+}
+
+/// Whether a gate beside it has said no: then nobody is asked for what will not happen
+async fn pointless(engine: &Engine, d: &Deciding<'_>) -> Result<bool, EngineError> {
+    let info = &d.operation.info;
+    for ordinal in beside(d.graph, d.node.ordinal) {
+        let key = Key::entity(&info.scope, Gate::KIND, gate_id(info.operation_id, ordinal));
+        let gate = engine.table.read::<Gate>(&key).await?;
+        if gate.is_some_and(|(gate, _)| gate.verdict(engine.clock.now()).result == VerdictResult::Deny) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Ends a gate that nobody has to decide any more
+async fn abandon(
+    engine: &Engine,
+    d: &Deciding<'_>,
+    gate: Gate,
+    expected: Option<u64>,
+) -> Result<Decided, EngineError> {
+    let now = engine.clock.now();
+    let after = void(&gate, now).map_or(gate.clone(), |event| apply(gate, &event));
+    if end(engine, d, &after, expected).await? {
+        settled(engine, d, &after).await
+    } else {
+        Ok(Decided::Later(now)) // somebody decided meanwhile
+    }
 }
 
 /// The gate as it is first recorded
@@ -183,18 +229,7 @@ async fn note_outcome(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<
     if d.plan_node.batch.is_some() {
         return Ok(()); // asked again between batches: the decision has been stated
     }
-    let now = engine.clock.now();
-    let result = gate.result.as_deref();
-    let outcome = GateOutcome {
-        node_id: gate.node_id.clone(),
-        gate_id: Some(gate.gate_id),
-        kind: gate.spec.kind().to_owned(),
-        inputs: result.map(|result| result.inputs.clone()).unwrap_or_default(),
-        verdict: gate.verdict(now),
-        by: result.map(|result| result.by.clone()),
-        closure_hash: Some(gate.closure_hash.clone()),
-        at: gate.decided_at.unwrap_or(now.into()),
-    };
+    let outcome = outcome(gate, engine.clock.now());
     engine
         .change_promotion(d.operation, |promotion| {
             if promotion.decision_record.iter().any(|noted| noted.node_id == outcome.node_id) {
@@ -205,4 +240,38 @@ async fn note_outcome(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<
             Some(after)
         })
         .await
+}
+
+/// What a gate answered, on what
+fn outcome(gate: &Gate, now: Millis) -> GateOutcome {
+    let result = gate.result.as_deref();
+    GateOutcome {
+        node_id: gate.node_id.clone(),
+        gate_id: Some(gate.gate_id),
+        kind: gate.spec.kind().to_owned(),
+        inputs: result.map(|result| result.inputs.clone()).unwrap_or_default(),
+        verdict: gate.verdict(now),
+        by: result.map(|result| result.by.clone()),
+        closure_hash: Some(gate.closure_hash.clone()),
+        at: gate.decided_at.unwrap_or(now.into()),
+    }
+}
+
+/// What every gate of the operation that has ended answered, in the order of the plan
+pub(crate) async fn outcomes(
+    engine: &Engine,
+    operation: &Operation,
+) -> Result<Vec<GateOutcome>, EngineError> {
+    let info = &operation.info;
+    let graph = engine.graph_of(operation).await?;
+    let mut outcomes = Vec::new();
+    for (ordinal, _) in (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type == NodeType::Gate) {
+        let key = Key::entity(&info.scope, Gate::KIND, gate_id(info.operation_id, ordinal));
+        let gate = engine.table.read::<Gate>(&key).await?;
+        outcomes.extend(
+            gate.filter(|(gate, _)| gate.status != GateStatus::Open)
+                .map(|(gate, _)| outcome(&gate, engine.clock.now())),
+        );
+    }
+    Ok(outcomes)
 }

@@ -13,7 +13,7 @@ use crate::{
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
 use weir_domain::{
-    gate::{DecisionAction, GateStatus},
+    gate::{DecisionAction, Earliest, GateStatus},
     id::GateId,
 };
 use weir_edge::wire::gate::{GateDecide, GateView};
@@ -24,7 +24,7 @@ const LOOK_MAX: u32 = 1_000;
 /// Gates: what waits for a decision
 #[derive(Debug, Subcommand)]
 pub enum Gate {
-    /// List the gates that wait for people
+    /// List the gates that wait: for people, for a time, for something else to end
     List {
         /// Those of this status instead: open, allowed, denied, expired, void
         #[arg(long, default_value = "open", value_parser = status)]
@@ -32,6 +32,12 @@ pub enum Gate {
         /// Which part of them
         #[command(flatten)]
         paging: Paging,
+    },
+    /// Show one gate: what it waits for, who may decide, when it could open, and what it was decided on
+    Show {
+        /// The gate, such as gat_01J…
+        #[arg(value_name = "GATE")]
+        gate: GateId,
     },
 }
 
@@ -41,7 +47,7 @@ pub struct Decide {
     /// The gate, such as gat_01J…
     #[arg(value_name = "GATE")]
     pub gate: GateId,
-    /// Why; kept with the decision for good
+    /// Why; kept with the decision for good. A gate that is opened by hand asks for it
     #[arg(short = 'm', long = "comment")]
     pub comment: Option<String>,
 }
@@ -54,6 +60,7 @@ fn status(text: &str) -> Result<GateStatus, String> {
 pub async fn run(session: &mut Session, command: &Gate) -> Result<Exit, Failure> {
     match command {
         Gate::List { status, paging } => list(session, *status, paging).await,
+        Gate::Show { gate } => show(session, *gate).await,
     }
 }
 
@@ -61,10 +68,51 @@ async fn list(session: &mut Session, status: GateStatus, paging: &Paging) -> Res
     let client = session.client()?;
     let gates = gates(&client, status, paging.limit, paging.cursor.as_deref()).await?;
     session.show_list(&gates, "nothing waits for a decision", table)?;
-    if let Some(gate) = gates.items.first().filter(|gate| gate.status == GateStatus::Open) {
-        session.next("decide", &format!("weir approve {}", gate.gate_id));
+    let for_people = |gate: &&GateView| gate.status == GateStatus::Open && gate.spec.is_for_people();
+    if let Some(gate) = gates.items.iter().find(for_people) {
+        session.next("decide", &approve(gate));
     }
     Ok(Exit::Done)
+}
+
+async fn show(session: &mut Session, gate: GateId) -> Result<Exit, Failure> {
+    let gate = session.client()?.gate_get(gate).await?;
+    session.show(&gate, shown)?;
+    if gate.status == GateStatus::Open && gate.spec.is_for_people() {
+        session.next("decide", &approve(&gate));
+    }
+    Ok(Exit::Done)
+}
+
+/// How the gate is decided: one that is opened by hand asks why
+fn approve(gate: &GateView) -> String {
+    let why = gate.spec.people().is_some_and(|people| people.comment);
+    format!("weir approve {}{}", gate.gate_id, if why { " -m WHY" } else { "" })
+}
+
+fn shown(gate: &GateView, style: Style) -> String {
+    let mut text = head(gate, style);
+    let mut line = |name: &str, value: String| {
+        let _ = writeln!(text, "  {name:<10} {}", plain(&value));
+    };
+    line("kind", gate.kind.clone());
+    line("waits for", waits_for(gate));
+    line("who", gate.who.clone());
+    match gate.earliest.filter(|_| gate.status == GateStatus::Open) {
+        Some(Earliest::At { at }) => line("earliest", at.to_string()),
+        Some(Earliest::Unknown {}) => line("earliest", "when that has happened".to_owned()),
+        Some(Earliest::Never {}) => line("earliest", "never".to_owned()),
+        Some(Earliest::Now {}) | None => {}
+    }
+    if let (GateStatus::Open, Some(expires)) = (gate.status, gate.expires_at) {
+        line("denied at", format!("{expires}, if nothing happens"));
+    }
+    if let Some(result) = &gate.result {
+        line("decided", format!("by {} at {}: {}", result.by.id, result.at, result.what));
+    }
+    line("decides on", gate.closure_hash.short().to_owned());
+    text.push_str(&decisions(gate, style));
+    text
 }
 
 async fn gates(
@@ -78,7 +126,7 @@ async fn gates(
 }
 
 fn table(gates: &[GateView], style: Style) -> Table {
-    let mut table = Table::new(&["gate", "status", "for", "approvals", "who may", "waits"]);
+    let mut table = Table::new(&["gate", "kind", "status", "for", "waits for", "who may", "waits"]);
     for gate in gates {
         let waits = match (gate.decided_at, style.now) {
             (Some(end), _) | (None, Some(end)) => elapsed(gate.waits_since, end),
@@ -86,25 +134,23 @@ fn table(gates: &[GateView], style: Style) -> Table {
         };
         table.row([
             gate.gate_id.into(),
+            gate.kind.as_str().into(),
             gate.status.as_str().into(),
             Cell::from(&gate.subject),
-            tally(gate).into(),
-            who(gate).into(),
+            Cell::from(&waits_for(gate)),
+            Cell::from(&gate.who),
             waits.into(),
         ]);
     }
     table
 }
 
-fn tally(gate: &GateView) -> String {
-    gate.tally.map_or_else(|| gate.kind.clone(), |tally| format!("{} of {}", tally.have, tally.need))
-}
-
-/// Who may decide, in words
-fn who(gate: &GateView) -> String {
-    let groups = gate.eligible_groups.as_deref().filter(|groups| !groups.is_empty());
-    let who = groups.map_or_else(|| "anyone".to_owned(), |groups| groups.join(", "));
-    if gate.require_sod { format!("{who} but {}", gate.requested_by.person()) } else { who }
+/// What it waits for in words: approvals as they stand, everything else as the gate says it
+fn waits_for(gate: &GateView) -> String {
+    match gate.tally.filter(|_| gate.kind == "approval") {
+        Some(tally) => format!("{} of {} approvals", tally.have, tally.need),
+        None => gate.waits_for.clone(),
+    }
 }
 
 /// `weir approve …`, `weir reject …`
@@ -140,14 +186,27 @@ fn watch(gate: &GateView) -> String {
 }
 
 fn decided(gate: &GateView, style: Style) -> String {
+    let mut text = head(gate, style);
+    text.push_str(&decisions(gate, style));
+    if gate.status == GateStatus::Open {
+        let _ = writeln!(text, "  {} · {}", plain(&waits_for(gate)), plain(&gate.who));
+    }
+    text
+}
+
+fn head(gate: &GateView, style: Style) -> String {
     let status = match gate.status {
-        GateStatus::Open => style.warn("waits for more"),
+        GateStatus::Open => style.warn("waits"),
         GateStatus::Allowed => style.good("allowed"),
         GateStatus::Denied => style.bad("denied"),
         GateStatus::Expired => style.bad("expired"),
         GateStatus::Void => style.dim("void"),
     };
-    let mut text = format!("{}  {}  {status}\n", gate.gate_id, plain(&gate.subject));
+    format!("{}  {}  {status}\n", gate.gate_id, plain(&gate.subject))
+}
+
+fn decisions(gate: &GateView, style: Style) -> String {
+    let mut text = String::new();
     for decision in &gate.decisions {
         let said = match decision.action {
             DecisionAction::Approved => style.good("✔ approved"),
@@ -155,9 +214,6 @@ fn decided(gate: &GateView, style: Style) -> String {
         };
         let comment = decision.comment.as_ref().map(|it| format!("  “{}”", plain(it))).unwrap_or_default();
         let _ = writeln!(text, "  {said} by {} at {}{comment}", plain(&decision.actor.id), decision.at);
-    }
-    if gate.status == GateStatus::Open {
-        let _ = writeln!(text, "  approvals {} · {}", tally(gate), plain(&who(gate)));
     }
     text
 }

@@ -13,8 +13,12 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
-use weir_domain::{canonical::Digest, definition::address::Address, delivery};
-use weir_edge::wire::release::VersionCreate;
+use weir_domain::{
+    canonical::Digest,
+    definition::address::Address,
+    delivery::{self, AttestationStatus},
+};
+use weir_edge::wire::release::{AttestationCreate, VersionCreate};
 
 /// Versions of components
 #[derive(Debug, Subcommand)]
@@ -53,6 +57,21 @@ pub struct Create {
     /// The channel [default: the component's]
     #[arg(long)]
     channel: Option<String>,
+    /// What was found out about the bytes: signature, scan, sbom, provenance or test, and the digest of what says so;
+    /// `=failed` behind it where it came out badly. May be added to a version that is registered already
+    #[arg(long = "attest", value_name = "KIND=DIGEST", value_parser = attestation)]
+    attestations: Vec<AttestationCreate>,
+}
+
+fn attestation(text: &str) -> Result<AttestationCreate, String> {
+    let form = || format!("`{text}` is no attestation: expected KIND=DIGEST, such as scan=sha256:…");
+    let (kind, rest) = text.split_once('=').ok_or_else(form)?;
+    let (digest, status) = match rest.strip_suffix("=failed") {
+        Some(digest) => (digest, AttestationStatus::Failed),
+        None => (rest, AttestationStatus::Passed),
+    };
+    let kind = kind.parse().map_err(|_| form())?;
+    Ok(AttestationCreate { kind, digest: digest.parse().map_err(|_| form())?, status })
 }
 
 /// `weir version …`
@@ -76,6 +95,7 @@ async fn create(session: &mut Session, command: &Create) -> Result<Exit, Failure
         digest,
         semver: command.semver.clone(),
         channel: command.channel.clone(),
+        attestations: command.attestations.clone(),
     };
     let version = client.version_create(&body, &IdempotencyKey::random()).await?;
     session.show(&version, |version, style| {

@@ -106,6 +106,34 @@ const MISTAKES: &[(&str, &str)] = &[
         "too deep",
         "provider: {p: {provider_type: x, config: {a: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}}}\n",
     ),
+    (
+        "gates that ask for nothing, for two things, or stand where none is",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: gate}\n    - id: b\n      type: gate\n      gate: {approval: {required_approvals: 1}, manual: {people: [bob]}}\n    - {id: c, type: job, gate: {manual: {people: [bob]}}}\n    - {id: d, type: gate, gate: {manual: {}}}\n    - {id: e, type: gate, gate: {schedule: {}}}\n",
+    ),
+    (
+        "gates that are misspelt",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - id: a\n      type: gate\n      gate: {shedule: {}}\n    - id: b\n      type: gate\n      gate: {security: {require: [signatur]}}\n    - id: c\n      type: gate\n      gate: {schedule: {windows: [{days: [saturday], from: \"22:00\", until: \"04:00\"}]}}\n",
+    ),
+    (
+        "a zone that is none",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - id: a\n      type: gate\n      gate:\n        schedule:\n          time_zone: Europe/Atlantis\n          not_before: 2026-12-20T00:00:00Z\n",
+    ),
+    (
+        "a time of the day that is none",
+        "policy:\n  p:\n    kind: gate\n    gate:\n      schedule:\n        windows:\n        - {days: [sat], from: \"25:00\", until: \"04:00\"}\n",
+    ),
+    (
+        "dependencies on nothing that there is",
+        "environment: {e: {order_index: 1}}\npolicy:\n  p: {kind: gate, gate: {dependency: {release: {service: shop, environment: e}}}}\n",
+    ),
+    (
+        "a dependency on two things, and on what is no operation",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: gate, gate: {dependency: {}}}\n    - {id: b, type: gate, gate: {dependency: {operation: yesterday}}}\n",
+    ),
+    (
+        "policies whose kind and fields do not fit",
+        "policy:\n  a: {kind: approval}\n  b: {kind: gate}\n  c: {kind: gate, required_approvals: 1, gate: {manual: {people: [bob]}}}\n  d: {kind: approval, required_approvals: 1, gate: {manual: {people: [bob]}}}\n  e: {kind: gate, gate: {policy: {rules: [{deny: all, when: {}}]}}}\n",
+    ),
     ("a number too large", "provider: {p: {provider_type: x, config: {a: 9007199254740993}}}\n"),
 ];
 
