@@ -13,7 +13,7 @@ fn report(seed: u64, workload: Workload, faults: &Listed) -> Report {
     play(&Case { seed, workload, size: 7, faults: Faults::Listed(faults.clone()), trace: false }).unwrap()
 }
 
-/// A dispatch that is lost and a task that is forgotten, so that reconcile has something to do as well
+/// A dispatch that is lost, a task that is forgotten, a job whose function dies: reconcile and the stream have to help
 fn disturbed(seed: u64, workload: Workload) -> Listed {
     let calm = report(seed, workload, &Listed::new());
     let first = |function: &str, op: &str| {
@@ -23,7 +23,10 @@ fn disturbed(seed: u64, workload: Workload) -> Listed {
     };
     let lost = first("", "send_job").map(|node| (format!("queue:job({node})#1"), Fault::Drop));
     let forgotten = first("task_claim", "Start").map(|node| (format!("agent:task({node})#1"), Fault::Forget));
-    lost.into_iter().chain(forgotten).collect()
+    // Its consequences are done by whoever follows the stream.
+    let ended = calm.writes.iter().rfind(|it| it.function == "job_run" && it.op == "Complete");
+    let died = ended.map(|point| (point.to_string(), Fault::DieAfter));
+    lost.into_iter().chain(forgotten).chain(died).collect()
 }
 
 /// Begin never succeeds: the machine gives up, and the operation is ended from there

@@ -38,11 +38,24 @@ impl Engine {
             Applied::Refused(Some(ended)) if !ended.is_active() && !ended.finished => ended,
             Applied::Refused(_) => return Ok(()),
         };
+        if self.end_root(&ended).await? { Ok(()) } else { self.finish_steps(&ended).await }
+    }
+
+    /// Ends the wait of every root execution; whether one of them goes on with `Finish`
+    async fn end_root(&self, ended: &Operation) -> Result<bool, EngineError> {
         let mut told = false;
         for token in &ended.tokens {
-            told |= self.send_root(&ended, token).await? == Sent::Accepted;
+            told |= self.send_root(ended, token).await? == Sent::Accepted;
         }
-        if told { Ok(()) } else { self.finish_steps(&ended).await }
+        Ok(told)
+    }
+
+    /// Whoever ended the operation died at what follows: all of it once more, the tokens first
+    pub(super) async fn finish_again(&self, operation: &Operation) -> Result<(), EngineError> {
+        if !operation.is_active() {
+            self.end_root(operation).await?;
+        }
+        self.finish_steps(operation).await
     }
 
     /// What follows from the operation's end; called by the root execution's `Finish`

@@ -64,7 +64,7 @@ impl Engine {
                 }
                 TODO_CANCEL => self.sweep_cancelled(&operation).await?,
                 TODO_RESUME => self.sweep_resumed(&operation).await?,
-                TODO_FINISH => self.finish_steps(&operation).await?,
+                TODO_FINISH => self.finish_again(&operation).await?,
                 _ => return Err(EngineError::Inconsistent(format!("nobody knows how to do `{name}`"))),
             }
         }

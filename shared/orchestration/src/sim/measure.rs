@@ -8,7 +8,7 @@ use super::{
     pace::Pace,
     violation::Violation,
     work::Work,
-    workload::Story,
+    workload::{Story, StoryError, job},
 };
 use std::collections::BTreeMap;
 use weir_domain::{
@@ -55,6 +55,26 @@ pub fn run(graph: Graph, pace: &Pace, seed: u64) -> Result<Run, SimError> {
         transitions: report.transitions,
         violations: report.violations,
     })
+}
+
+/// A graph of 40 to 400 nodes of one second, as `seed` decides: layers of random widths, and about three edges a node
+pub fn shape(seed: u64) -> Result<Graph, StoryError> {
+    let chance = Chance::new(seed).of("shape");
+    let below = |name: &str, most: usize| usize::try_from(chance.of(name).below(most as u64)).unwrap_or(0);
+    let (count, widest) = (40 + below("nodes", 361), 1 + below("width", 60));
+    let work = Work { millis: 1_000, failures: 0, fatal: false };
+    let (mut nodes, mut before) = (Vec::with_capacity(count), 0..0);
+    while nodes.len() < count {
+        let first = nodes.len();
+        let last = first + 1 + below(&format!("layer {first}"), widest);
+        for number in first..last {
+            let edges = chance.of("edges").at(number as u64);
+            let needs = before.clone().filter(|need| edges.at(*need as u64).below(before.len() as u64) < 3);
+            nodes.push(job(number, needs, work)?);
+        }
+        before = first..last;
+    }
+    Ok(Graph::new(nodes)?)
 }
 
 /// The least time that `graph` can take: its longest path, or its work over every worker

@@ -27,7 +27,7 @@ mod world;
 
 pub use case::{Case, Report, play};
 pub use fault::{Fault, Faults, Point};
-pub use measure::{Run, run};
+pub use measure::{Run, run, shape};
 pub use pace::{Latency, Pace};
 pub use people::{Act, Deed};
 pub use shrink::shrink;
