@@ -31,14 +31,15 @@ pub fn delivery(error: DeliveryError) -> Problem {
         DeliveryError::NoRelease(_)
         | DeliveryError::NoResource(_)
         | DeliveryError::NotItsEnvironment(..)
-        | DeliveryError::NoScenario(_)
-        | DeliveryError::Ambiguous { .. } => Kind::InvalidReference,
+        | DeliveryError::Scenario(_) => Kind::InvalidReference,
         DeliveryError::NotPromotable(..)
         | DeliveryError::NotInSource(..)
-        | DeliveryError::NotStartable(..) => Kind::NotAllowedNow,
+        | DeliveryError::NotStartable(..)
+        | DeliveryError::Unbound(..)
+        | DeliveryError::PartOf(..) => Kind::NotAllowedNow,
         DeliveryError::NoPlan(plan) => return Problem::not_found(format!("plan `{plan}`")),
         DeliveryError::Incomplete(_) => Kind::InvalidBody,
-        DeliveryError::Plan(_) => Kind::InvalidDefinition,
+        DeliveryError::Plan(_) | DeliveryError::Customize(_) => Kind::InvalidDefinition,
         DeliveryError::Engine(error) => return error.into(),
     };
     Problem::new(kind, detail)

@@ -2,7 +2,7 @@
 
 use crate::{
     actor::Actor,
-    definition::address::Kind,
+    definition::address::{Address, Kind},
     delivery::NotAllowed,
     failure::FailureSummary,
     id::{IntentId, PlanId},
@@ -105,6 +105,12 @@ pub struct Intent {
     /// Within which limits
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub constraints: Map<String, Value>,
+    /// The scenario that was asked for by name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Address>,
+    /// What its template is given
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
     /// Where it stands
     pub status: IntentStatus,
     /// The plan for it that is not superseded

@@ -72,12 +72,18 @@ pub(crate) struct Ticket {
 
 /// Refuses a call that has to have a key and has none
 pub(crate) fn check(route: &Route, call: &Admitted) -> Result<(), Problem> {
-    if route.idempotency == Idempotency::None { Ok(()) } else { key_of(call).map(drop) }
+    if is_keyed(route, call) { key_of(call).map(drop) } else { Ok(()) }
+}
+
+/// Whether the call's key is looked at: one that writes nothing may be repeated as it is
+fn is_keyed(route: &Route, call: &Admitted) -> bool {
+    let is_dry = route.dry_run && call.http.query.split('&').any(|pair| pair == "dry_run=true");
+    route.idempotency != Idempotency::None && !is_dry
 }
 
 /// Finds out whether `call` is to be run, and reserves its key
 pub(crate) async fn begin(cx: &Cx, route: &Route, call: &Admitted) -> Result<Begun, Problem> {
-    if route.idempotency == Idempotency::None {
+    if !is_keyed(route, call) {
         let ids = IdMint::new(call.request.to_string(), call.now);
         return Ok(Begun::Run(Box::new(Ticket { ids, again: false, held: None })));
     }

@@ -99,6 +99,9 @@ pub struct Route {
     pub auth: Auth,
     /// What `Idempotency-Key` means
     pub idempotency: Idempotency,
+    /// Whether it can be asked only to say what it would do, by `?dry_run=true`: nothing is written then, not even
+    /// that a key was seen
+    pub dry_run: bool,
     /// What it needs of AWS
     pub uses: &'static [Use],
     /// The most bytes of a body
@@ -116,6 +119,7 @@ impl Route {
         summary: "",
         auth: Auth::Bearer,
         idempotency: Idempotency::None,
+        dry_run: false,
         uses: &[Use::TableRead],
         body_limit: 0,
     };

@@ -143,6 +143,8 @@ async fn record_plan(
         target_resource_id: scope.workspace.to_string(),
         desired_result: serde_json::Map::from_iter([("definition".to_owned(), json!(digest))]),
         constraints: serde_json::Map::new(),
+        scenario: None,
+        inputs: serde_json::Map::new(),
         status: if applicable { IntentStatus::Planned } else { IntentStatus::Rejected },
         plan_id: applicable.then_some(plan_id),
         failure: None,
@@ -166,6 +168,7 @@ async fn record_plan(
         node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
         customizations: Vec::new(),
         bindings: Vec::new(),
+        exclusive: std::collections::BTreeSet::new(),
         context: PlanContext::Definition(DefinitionContext {
             definition_digest: digest.clone(),
             change_plan_digest: change_plan,
@@ -247,22 +250,18 @@ pub async fn request_apply(
             release_id: None,
             environment: None,
             rollback_of: None,
+            parent: None,
+            exclusive: std::collections::BTreeSet::new(),
         },
     );
     let mut active = plan.clone();
     active.status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
     let metadata =
         json!({ "plan_id": plan_id, "operation_id": operation_id, "definition": context.definition_digest });
+    let subject = ("operation", operation_id.to_string());
     let writes = vec![
         Write::Replace { expected: version, record: record(&outer, &active)? },
-        engine.audit(
-            &outer,
-            actor,
-            "definition.apply",
-            ("operation", operation_id.to_string()),
-            metadata,
-            origin.request_id,
-        )?,
+        engine.audit(&outer, actor, "definition.apply", subject, metadata, origin.request_id)?,
     ];
     Ok(engine.place(made, writes).await?)
 }

@@ -20,16 +20,30 @@ impl Engine {
         scope: &Scope,
         address: &Address,
     ) -> Result<Option<S>, EngineError> {
+        self.row(scope, address).await?.map(|row| spec(&row)).transpose()
+    }
+
+    /// As [`Engine::resource`], whatever kind of resource it is
+    pub async fn resource_spec(
+        &self,
+        scope: &Scope,
+        address: &Address,
+    ) -> Result<Option<serde_json::Value>, EngineError> {
+        Ok(self.row(scope, address).await?.map(|row| row.spec))
+    }
+
+    async fn row(&self, scope: &Scope, address: &Address) -> Result<Option<ResourceRow>, EngineError> {
         for scope in [scope.clone(), scope.outer()] {
             let key = Key::resource(&scope, &address.kind().to_string(), &address.to_string());
             if let Some((row, _)) = self.table.read::<ResourceRow>(&key).await? {
-                return spec(&row).map(Some);
+                return Ok(Some(row));
             }
         }
         Ok(None)
     }
 
-    /// Every resource of one kind that the tenant or the workspace has, by address
+    /// Every resource of one kind that the tenant or the workspace has, by address; where both say something of one,
+    /// what the tenant says
     pub async fn resources<S: Spec>(
         &self,
         scope: &Scope,
@@ -53,6 +67,7 @@ impl Engine {
             }
         }
         found.sort_by(|(a, _), (b, _)| a.cmp(b));
+        found.dedup_by(|later, earlier| later.0 == earlier.0);
         Ok(found)
     }
 }

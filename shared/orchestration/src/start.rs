@@ -1,12 +1,14 @@
 //! The start of an operation: recorded with everything that belongs to it, then handed to Step Functions
 
 use crate::{Engine, EngineError, records::record};
+use std::collections::BTreeSet;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
-    engine::{Operation, OperationInfo},
+    definition::address::Address,
+    engine::{Operation, OperationInfo, ParentNode},
     id::{Id as _, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
-    operation::OperationType,
+    operation::{OperationStatus, OperationType},
     plan::Graph,
     scope::Scope,
     time::Millis,
@@ -18,7 +20,7 @@ use weir_store::{ActiveRun, Key, Record, TransactError, Write};
 const OPERATION_LIFE: Millis = Millis::from_secs(360 * 24 * 3600);
 
 /// How often a placement that met another one is tried again
-const TRIES: u32 = 5;
+const TRIES: u32 = 8;
 
 /// What an operation is made of
 pub(crate) struct NewOperation {
@@ -36,6 +38,8 @@ pub(crate) struct NewOperation {
     pub release_id: Option<ReleaseId>,
     pub environment: Option<String>,
     pub rollback_of: Option<OperationId>,
+    pub parent: Option<ParentNode>,
+    pub exclusive: BTreeSet<Address>,
 }
 
 /// Where a new operation ended up
@@ -77,6 +81,8 @@ pub(crate) fn operation(graph: &Graph, new: NewOperation) -> Operation {
         release_id: new.release_id,
         environment: new.environment,
         rollback_of: new.rollback_of,
+        parent: new.parent,
+        exclusive: new.exclusive,
         context: std::collections::BTreeMap::new(),
     })
 }
@@ -93,7 +99,7 @@ impl Engine {
     /// operation with `begin` to be done, which reconcile finds.
     pub(crate) async fn place(
         &self,
-        operation: Operation,
+        mut operation: Operation,
         writes: Vec<Write>,
     ) -> Result<Placed, EngineError> {
         let info = operation.info.clone();
@@ -101,13 +107,14 @@ impl Engine {
             ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
         let created = format!("{} asked for: {}", info.operation_type.as_str(), info.title);
         let lock = Record { version: lock_version(info.operation_id), ..record(&info.scope, &lock)? };
-        let mut all = vec![
-            Write::Create(lock),
-            self.event(&operation, TimelineKind::OperationCreated, created, Some(&info.actor))?,
-            Write::CreateOperation(Box::new(operation)),
-        ];
-        all.extend(writes);
+        let lock = Write::Create(lock);
+        let event = self.event(&operation, TimelineKind::OperationCreated, created, Some(&info.actor))?;
         for _ in 0..TRIES {
+            let (joins, waits) = self.join_queues(&info).await?;
+            operation.status = if waits { OperationStatus::Queued } else { OperationStatus::Created };
+            let mut all =
+                vec![lock.clone(), event.clone(), Write::CreateOperation(Box::new(operation.clone()))];
+            all.extend(joins.into_iter().chain(writes.clone()));
             match self.table.transact(&all).await {
                 Ok(()) => {
                     self.start_root(&info.scope, info.operation_id).await?;

@@ -196,6 +196,23 @@ impl Entity for ActiveRun {
     }
 }
 
+/// Who may use a resource that one operation at a time may use: the first; the others wait, in order
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExclusiveQueue {
+    /// The resource
+    pub resource: Address,
+    /// The operations that use it or wait for it
+    pub operations: Vec<OperationId>,
+}
+
+impl Entity for ExclusiveQueue {
+    const KIND: &'static str = "exclusive";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::exclusive(scope, &self.resource)
+    }
+}
+
 impl Entity for TimelineEvent {
     const KIND: &'static str = "event";
 

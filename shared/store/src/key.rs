@@ -7,6 +7,7 @@
 //! | timeline event | `<scope>#op#<id>` | `event#<evt id>` |
 //! | node run | `<scope>#op#<id>#s<segment / 8>` | `node#<ordinal>` |
 //! | active run | `<scope>#active` | `<run_identity_hash>` |
+//! | queue of an exclusive resource | `<scope>#exclusive` | `<address>` |
 //! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |
 //! | audit event | `<scope>#audit#<day>` | `<aud id>` |
@@ -108,6 +109,11 @@ impl Key {
     /// The lock that keeps two active operations of one identity apart
     pub fn active_run(scope: &Scope, identity: &Digest) -> Self {
         Self { pk: format!("{scope}#active"), sk: identity.to_string() }
+    }
+
+    /// Who may use a resource that one operation at a time may use
+    pub fn exclusive(scope: &Scope, resource: impl fmt::Display) -> Self {
+        Self { pk: format!("{scope}#exclusive"), sk: resource.to_string() }
     }
 
     /// What was answered to one idempotency key; `hash` is that of actor, route and key

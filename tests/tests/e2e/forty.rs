@@ -43,6 +43,7 @@ pub async fn nodes_cost_at_most_47_states(rig: &Rig) {
         release_id: release,
         target_environment_id: "environment.wide".parse().unwrap(),
         source_environment_id: None,
+        customizations: std::collections::BTreeMap::new(),
     };
     let asked = client.promotion_create(&body, &IdempotencyKey::random()).await.unwrap();
     let id = asked.promotion.workflow_run_id;

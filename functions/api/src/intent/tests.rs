@@ -55,7 +55,12 @@ async fn intents_are_listed_by_status_within_their_tenant() {
 async fn an_intent_that_cannot_be_planned_is_refused() {
     let shop = Shop::open().await;
     for (change, expected) in [
-        (json!({ "action": "fly" }), "400 invalid-body"),
+        (json!({ "action": "fly" }), "422 invalid-reference"),
+        (json!({ "action": "" }), "400 invalid-body"),
+        (json!({ "target_resource_type": "target" }), "400 invalid-body"),
+        (json!({ "desired_result": {} }), "400 invalid-body"),
+        (json!({ "scenario": "scenario.gone" }), "422 invalid-reference"),
+        (json!({ "customizations": { "deploy.attempts": 9 } }), "422 invalid-definition"),
         (json!({ "target_resource_id": "environment.moon" }), "422 invalid-reference"),
         (json!({ "target_resource_id": "nowhere" }), "400 invalid-body"),
         (

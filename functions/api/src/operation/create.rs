@@ -11,7 +11,7 @@ use weir_domain::{
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use, authz, wire::operation::OperationView,
 };
-use weir_orchestration::{definition::request_apply, delivery::start_plan};
+use weir_orchestration::{Placed, definition::request_apply, delivery::start_plan, scenario::start_scenario};
 use weir_store::{Entity as _, Key};
 
 /// Runs a plan that was recorded with its intent
@@ -50,15 +50,23 @@ impl Endpoint for OperationCreate {
         let found = cx.table().read::<Plan>(&Key::entity(scope, Plan::KIND, id)).await?;
         let (plan, _) = found.ok_or_else(|| Problem::not_found(format!("plan `{id}`")))?;
         let origin = refusal::origin(&call);
-        let operation = match plan.context {
+        let own = refusal::own_operation(&origin);
+        let (operation, is_new) = match plan.context {
             PlanContext::Delivery(_) => {
                 let requested = start_plan(cx.engine(), scope, actor, &origin, id).await;
-                requested.map_err(refusal::delivery)?.promotion.workflow_run_id
+                let operation = requested.map_err(refusal::delivery)?.promotion.workflow_run_id;
+                (operation, operation == own)
+            }
+            PlanContext::Scenario(_) => {
+                let placed = start_scenario(cx.engine(), scope, actor, &origin, id).await;
+                let placed = placed.map_err(refusal::delivery)?;
+                (placed.operation(), matches!(placed, Placed::Own(_)))
             }
             PlanContext::Definition(_) => {
                 authz::require(actor, "definition:apply")?;
                 let placed = request_apply(cx.engine(), scope, actor, &origin, id).await;
-                placed.map_err(refusal::definition)?.operation()
+                let operation = placed.map_err(refusal::definition)?.operation();
+                (operation, operation == own)
             }
             PlanContext::None {} => {
                 return Err(Problem::new(
@@ -68,6 +76,6 @@ impl Endpoint for OperationCreate {
             }
         };
         let view = brief(cx, &find(cx, scope, operation).await?, call.now).await?;
-        Ok(started(view, operation == refusal::own_operation(&origin)))
+        Ok(started(view, is_new))
     }
 }

@@ -9,7 +9,10 @@ use weir_domain::{
     operation::OperationType,
     plan::NodeType,
 };
-use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::operation::OperationView};
+use weir_edge::{
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
+    wire::operation::{OperationView, QueuedBehind},
+};
 use weir_store::{Entity as _, EvidenceRow, Key, Query};
 
 /// An operation leaves a handful of packets
@@ -49,10 +52,31 @@ impl Endpoint for OperationGet {
             shown.nodes.push(view::node_view(&graph, ordinal, plan_node, run, wait));
         }
         shown.current_phase = view::phase(shown.status, &shown.nodes);
+        if operation.is_active() && !operation.materialised {
+            queued(cx, &operation, &mut shown).await?;
+        }
         shown.evidence_ids = evidence(cx, &operation).await?;
         shown.rolled_back_by = rolled_back_by(cx, &operation).await?;
         Ok(shown.into())
     }
+}
+
+/// What an operation that has not begun waits for
+async fn queued(cx: &Cx, operation: &Operation, shown: &mut OperationView) -> Result<(), Problem> {
+    let behind = cx.engine().behind(operation).await?;
+    let words = behind.iter().map(|it| format!("{} to leave {}", it.operation, it.resource));
+    let words: Vec<_> = words.collect();
+    if !words.is_empty() {
+        shown.current_phase = format!("waits for {}", words.join(", "));
+    }
+    let behind = behind.into_iter();
+    let seen = behind.map(|it| QueuedBehind {
+        resource: it.resource,
+        operation_id: it.operation,
+        before: it.before,
+    });
+    shown.queued_behind = seen.collect();
+    Ok(())
 }
 
 /// The packets that were written for it, the earliest first

@@ -7,6 +7,8 @@ mod get;
 mod hold_tests;
 mod list;
 mod pause;
+#[cfg(test)]
+mod queue_tests;
 mod resume;
 #[cfg(test)]
 mod tests;

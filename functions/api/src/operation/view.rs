@@ -27,6 +27,7 @@ pub(crate) fn shown(operation: &Operation, nodes: &[NodeRun]) -> OperationStatus
         outcome: operation.status.is_terminal().then_some(operation.status),
         asked_cancel: operation.cancel,
         paused: operation.paused,
+        queued: operation.status == OperationStatus::Queued,
         materialised: operation.materialised,
         counts,
     })
@@ -76,6 +77,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         summary_counts: operation.summary_counts.clone(),
         nodes: Vec::new(),
         waits: Vec::new(),
+        queued_behind: Vec::new(),
         evidence_ids: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::{id::PlanId, plan::Plan};
+use weir_domain::{id::PlanId, plan::Plan, scope::Scope};
 use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::plan::PlanView};
 use weir_store::{Entity as _, Key};
 
@@ -32,9 +32,19 @@ impl Endpoint for PlanGet {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<PlanView>, Problem> {
         let id = call.path.plan;
-        let found = cx.table().read::<Plan>(&Key::entity(&call.scope, Plan::KIND, id)).await?;
-        let (plan, _) = found.ok_or_else(|| Problem::not_found(format!("plan `{id}`")))?;
-        let graph = cx.engine().graph(&plan.graph_hash).await?.nodes().to_vec();
-        Ok(PlanView { plan, graph }.into())
+        let found = view(cx, &call.scope, id).await?;
+        Ok(found.ok_or_else(|| Problem::not_found(format!("plan `{id}`")))?.into())
     }
+}
+
+/// The plan with its graph and, inline, the plans of the operations that it runs; planning has bounded their depth
+async fn view(cx: &Cx, scope: &Scope, id: PlanId) -> Result<Option<PlanView>, Problem> {
+    let found = cx.table().read::<Plan>(&Key::entity(scope, Plan::KIND, id)).await?;
+    let Some((plan, _)) = found else { return Ok(None) };
+    let graph = cx.engine().graph(&plan.graph_hash).await?.nodes().to_vec();
+    let mut sub_operations = Vec::new();
+    for id in plan.bindings.iter().filter_map(|binding| binding.sub_operation_plan_id) {
+        sub_operations.extend(Box::pin(view(cx, scope, id)).await?);
+    }
+    Ok(Some(PlanView { plan, graph, sub_operations }))
 }

@@ -31,6 +31,7 @@ impl Endpoint for PromotionCreate {
             release_id: call.body.release_id,
             target_environment: call.body.target_environment_id,
             source_environment: call.body.source_environment_id,
+            customizations: call.body.customizations,
         };
         let requested = request_promotion(cx.engine(), &scope, &call.actor, &origin, &request)
             .await

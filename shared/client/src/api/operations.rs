@@ -4,7 +4,7 @@ use crate::api::{ApiError, Client, IdempotencyKey};
 use weir_domain::id::{DeploymentId, OperationId, PlanId};
 use weir_edge::wire::{
     deployment::DeploymentView,
-    intent::{IntentCreate, IntentView},
+    intent::{IntentCreate, IntentPlanned, IntentView},
     operation::{OperationCancel, OperationHold, OperationView, Timeline},
     page::Page,
     plan::PlanView,
@@ -18,6 +18,11 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<IntentView, ApiError> {
         self.post("/v1/intents", body, key).await
+    }
+
+    /// What an intent would lead to; nothing is recorded
+    pub async fn intent_preview(&self, body: &IntentCreate) -> Result<IntentPlanned, ApiError> {
+        self.post("/v1/intents?dry_run=true", body, &IdempotencyKey::random()).await
     }
 
     /// A plan and its graph

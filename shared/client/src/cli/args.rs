@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation,
-        promote, release, resource, version,
+        promote, release, resource, run, version,
     },
     style::ColorChoice,
 };
@@ -66,6 +66,8 @@ pub enum Command {
     Apply(definition::Apply),
     /// Bring a release into an environment
     Promote(promote::Promote),
+    /// Run what a scenario of the definition does
+    Run(run::Run),
     /// Agree to what waits at a gate
     Approve(gate::Decide),
     /// Refuse what waits at a gate

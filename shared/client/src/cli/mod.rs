@@ -23,7 +23,7 @@ use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
     agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, promote,
-    release, resource, version,
+    release, resource, run, version,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -83,6 +83,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Plan(command) => definition::plan(session, command).await,
         Command::Apply(command) => definition::apply(session, command).await,
         Command::Promote(command) => promote::run(session, command).await,
+        Command::Run(command) => run::run(session, command).await,
         Command::Approve(command) => gate::decide(session, command, DecisionAction::Approved).await,
         Command::Reject(command) => gate::decide(session, command, DecisionAction::Rejected).await,
         Command::Watch(command) => operation::watch(session, command).await,

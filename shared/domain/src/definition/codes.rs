@@ -104,6 +104,9 @@ codes! {
         "The message says how.";
     NobodyEligible = "W0220", "nobody could approve",
         "The policies that hold in the environment have no eligible group in common, so that a promotion would wait for ever.";
+    ExpressionWrong = "W0221", "a condition or reference of a template is not right",
+        "A reference is `${inputs.<name>}`, `${target.<field>}`, `${resource.<field>}` or `${each}`; a condition compares them, as \
+         in `${inputs.mode} == 'full'`. Inputs are declared by the same template.";
     SecretLiteral = "W0301", "a secret is written out",
         "Definitions are shared and kept for ever. Write `${NAME}` here and the value into the git-ignored `.env`; and \
          change the secret if this file was ever committed.";

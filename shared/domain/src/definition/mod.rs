@@ -26,6 +26,7 @@ mod cycle;
 mod declared;
 pub mod diagnostic;
 pub mod document;
+pub mod expression;
 mod groups;
 pub mod nearest;
 pub mod plan;

@@ -17,7 +17,7 @@ mod tests;
 pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive};
 pub use node::{NodeRun, Past, Terms};
 pub use node_update::{NodeUpdate, Refused};
-pub use operation::{Operation, OperationInfo};
+pub use operation::{Operation, OperationInfo, ParentNode};
 pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_RESUME};
 
 use crate::time::Millis;

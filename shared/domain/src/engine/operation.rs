@@ -3,6 +3,7 @@
 use crate::{
     actor::Actor,
     canonical::Digest,
+    definition::address::Address,
     failure::FailureSummary,
     id::{IntentId, OperationId, PlanId, PromotionId, ReleaseId},
     operation::{OperationStatus, OperationType},
@@ -54,9 +55,26 @@ pub struct OperationInfo {
     /// The operation that it takes back
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_of: Option<OperationId>,
+    /// The node of another operation that runs it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentNode>,
+    /// The resources that it may not share with any other operation
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exclusive: BTreeSet<Address>,
     /// What callers may want to know and nobody may be harmed by: never a secret
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub context: BTreeMap<String, String>,
+}
+
+/// The attempt of a node that runs an operation
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParentNode {
+    /// Whose node it is
+    pub operation: OperationId,
+    /// Which
+    pub ordinal: u32,
+    /// Which attempt: a further one runs another operation
+    pub attempt: u32,
 }
 
 /// An operation as its item holds it

@@ -34,7 +34,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum PacketType {
-    /// A promotion's gates were decided
+    /// What stands before a change was decided, such as a promotion's gates
     ReleaseDecision,
     /// A deployment ended
     Deployment,
@@ -42,6 +42,8 @@ pub enum PacketType {
     Rollback,
     /// A change of the definition was applied
     DefinitionApply,
+    /// A scenario was run
+    ScenarioRun,
 }
 
 impl PacketType {

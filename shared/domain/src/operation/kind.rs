@@ -34,6 +34,10 @@ pub enum OperationType {
     #[serde(rename = "rollback")]
     #[strum(serialize = "rollback")]
     Rollback,
+    /// A scenario runs, whatever it does
+    #[serde(rename = "scenario.run")]
+    #[strum(serialize = "scenario.run")]
+    ScenarioRun,
     /// The definition becomes true
     #[serde(rename = "definition.apply")]
     #[strum(serialize = "definition.apply")]
@@ -66,7 +70,8 @@ impl OperationType {
     pub const fn is_deployment(self) -> bool {
         match self {
             Self::Deploy | Self::Promote | Self::Rollback => true,
-            Self::DefinitionApply
+            Self::ScenarioRun
+            | Self::DefinitionApply
             | Self::PipelineRun
             | Self::AssignmentsFetch
             | Self::AssignmentsRestore

@@ -7,7 +7,7 @@ pub mod view;
 
 pub use kind::OperationType;
 pub use status::{OperationCommand, OperationStatus, Shown, shown_status};
-pub use summary::{UnknownCount, check_counts, count_keys, node_counts};
+pub use summary::{UnknownCount, check_counts, count_keys, node_counts, target_counts};
 pub use view::{
     DeploymentJobCommand, DeploymentJobStatus, DeploymentTaskCommand, DeploymentTaskStatus, Freshness,
     RunOutcome, RunStatus,

@@ -145,6 +145,8 @@ pub struct Shown {
     pub asked_cancel: bool,
     /// Somebody asked that nothing further begins
     pub paused: bool,
+    /// It waits for resources that others use
+    pub queued: bool,
     /// All its nodes are there
     pub materialised: bool,
     /// How many nodes of each type stand where
@@ -175,7 +177,7 @@ pub fn shown_status(shown: &Shown) -> OperationStatus {
         OperationStatus::WaitingIntervention
     } else if any(NodeStatus::Waiting, |of| of == NodeType::Gate) {
         OperationStatus::WaitingGate
-    } else if shown.materialised {
+    } else if shown.materialised || shown.queued {
         OperationStatus::Queued
     } else {
         OperationStatus::Created
@@ -205,7 +207,15 @@ mod tests {
         use NodeType as T;
         let shown = |asked_cancel, paused, counts: &[(S, T)]| {
             let counts = counts.iter().map(|at| (*at, 1)).collect();
-            shown_status(&Shown { outcome: None, asked_cancel, paused, materialised: true, counts }).as_str()
+            shown_status(&Shown {
+                outcome: None,
+                asked_cancel,
+                paused,
+                queued: false,
+                materialised: true,
+                counts,
+            })
+            .as_str()
         };
         let gate = (S::Waiting, T::Gate);
         let by_hand = (S::Waiting, T::Intervention);
@@ -221,6 +231,7 @@ mod tests {
         assert_eq!(shown(false, false, &[gate, (S::Ready, T::Job)]), "waiting_gate");
         assert_eq!(shown(false, false, &[(S::Ready, T::Job), (S::Pending, T::Job)]), "queued");
         assert_eq!(shown_status(&Shown::default()).as_str(), "created");
+        assert_eq!(shown_status(&Shown { queued: true, ..Shown::default() }).as_str(), "queued");
         let ended = Shown { outcome: Some(OperationStatus::Failed), asked_cancel: true, ..Shown::default() };
         assert_eq!(shown_status(&ended), OperationStatus::Failed);
     }

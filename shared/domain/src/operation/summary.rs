@@ -1,7 +1,7 @@
 //! What an operation counted, by keys of its type's catalogue (requirement 003)
 
 use super::kind::OperationType;
-use crate::plan::NodeStatus;
+use crate::{definition::address::Address, plan::NodeStatus};
 use std::collections::BTreeMap;
 
 /// Counts of every type: how its nodes ended, joins left out
@@ -20,7 +20,10 @@ pub struct UnknownCount {
 /// Every key that operations of this type may count
 pub fn count_keys(operation_type: OperationType) -> impl Iterator<Item = &'static str> {
     let own: &[&str] = match operation_type {
-        OperationType::Deploy | OperationType::Promote | OperationType::Rollback => {
+        OperationType::Deploy
+        | OperationType::Promote
+        | OperationType::Rollback
+        | OperationType::ScenarioRun => {
             &["targets_total", "targets_succeeded", "targets_failed", "targets_untouched"]
         }
         OperationType::DefinitionApply => {
@@ -68,6 +71,32 @@ pub fn node_counts(statuses: impl IntoIterator<Item = NodeStatus>) -> BTreeMap<S
     counts
 }
 
+/// How the targets ended that nodes were about: `(target, status)` for each such node
+///
+/// A target has failed where one of its nodes has, and is untouched where none of them was begun.
+pub fn target_counts<'a>(
+    nodes: impl IntoIterator<Item = (&'a Address, NodeStatus)>,
+) -> BTreeMap<String, u64> {
+    let mut targets: BTreeMap<&Address, (bool, bool)> = BTreeMap::new();
+    for (target, status) in nodes {
+        let (failed, touched) = targets.entry(target).or_default();
+        *failed |= status == NodeStatus::Failed;
+        *touched |= matches!(status, NodeStatus::Failed | NodeStatus::Succeeded);
+    }
+    let count = |wanted: (bool, bool)| {
+        u64::try_from(targets.values().filter(|found| **found == wanted).count()).unwrap_or(u64::MAX)
+    };
+    let (succeeded, failed, untouched) = (count((false, true)), count((true, true)), count((false, false)));
+    [
+        ("targets_total", succeeded + failed + untouched),
+        ("targets_succeeded", succeeded),
+        ("targets_failed", failed),
+        ("targets_untouched", untouched),
+    ]
+    .map(|(key, count)| (key.to_owned(), count))
+    .into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,6 +111,17 @@ mod tests {
             writeln!(catalogue, "{:<28} {}", operation_type.as_str(), keys.join(" ")).unwrap();
         }
         crate::golden::check("summary-counts.txt", &catalogue);
+    }
+
+    #[test]
+    fn targets_are_counted_by_their_worst_node() {
+        use NodeStatus::{Failed, Skipped, Succeeded};
+        let [a, b, c]: [Address; 3] = ["target.a", "target.b", "target.c"].map(|it| it.parse().unwrap());
+        let counts =
+            target_counts([(&a, Succeeded), (&a, Failed), (&b, Succeeded), (&b, Skipped), (&c, Skipped)]);
+        let count = |key: &str| counts[&format!("targets_{key}")];
+        assert_eq!((count("total"), count("failed"), count("succeeded"), count("untouched")), (3, 1, 1, 1));
+        assert_eq!(check_counts(OperationType::ScenarioRun, &counts), Ok(()));
     }
 
     #[test]

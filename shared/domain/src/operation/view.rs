@@ -255,7 +255,8 @@ impl OperationType {
         match self {
             Self::Deploy | Self::Rollback => Some("Deploy"),
             Self::Promote => Some("Promote"),
-            Self::DefinitionApply
+            Self::ScenarioRun
+            | Self::DefinitionApply
             | Self::PipelineRun
             | Self::AssignmentsFetch
             | Self::AssignmentsRestore

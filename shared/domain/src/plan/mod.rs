@@ -11,6 +11,6 @@ pub use node::{
 };
 pub use record::{
     BindingStatus, Customization, DefinitionContext, DeliveryContext, Plan, PlanContext, PlanSnapshot,
-    ResourceBinding, ScenarioRef, SnapshotError,
+    ResourceBinding, ScenarioContext, ScenarioRef, SnapshotError,
 };
 pub use status::{NodeCommand, NodeStatus, PlanCommand, PlanStatus};

@@ -11,6 +11,7 @@ use crate::{
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The recipe that a plan was made by
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -74,6 +75,8 @@ pub enum PlanContext {
     Delivery(DeliveryContext),
     /// The definition becomes true
     Definition(DefinitionContext),
+    /// A scenario runs
+    Scenario(ScenarioContext),
     /// Nothing more is to be said
     None {},
 }
@@ -107,6 +110,27 @@ pub struct DefinitionContext {
     pub base_revision: u64,
 }
 
+/// What a run of a scenario is about
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ScenarioContext {
+    /// What is done
+    pub action: String,
+    /// To which resource
+    pub resource: Address,
+    /// The environment that it changes
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Address>,
+    /// What the template was given, with its defaults
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub inputs: serde_json::Map<String, serde_json::Value>,
+    /// What the scenario gives: name → `<node>.<output>`
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, String>,
+    /// The plan whose operation runs this one: it cannot be started by itself
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part_of: Option<PlanId>,
+}
+
 /// The concrete graph for one intent, immutable once hashed
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
@@ -133,6 +157,9 @@ pub struct Plan {
     /// What provides what it requires
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub bindings: Vec<ResourceBinding>,
+    /// The resources that one operation at a time may use, and that this one uses
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub exclusive: BTreeSet<Address>,
     /// What it is about
     pub context: PlanContext,
     /// Who asked for it

@@ -4,7 +4,7 @@ use super::{DEPLOY_HOST, Deployable, PlanError, VERIFY_HTTP};
 use crate::{
     definition::{
         address::Address,
-        spec::{NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
+        spec::{ForEach, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
     },
     plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
 };
@@ -48,6 +48,7 @@ pub(super) fn lay(
         node.on_failure = match spec.on_failure {
             NodeFailure::Continue => OnFailure::Continue,
             NodeFailure::Pause => OnFailure::Pause,
+            NodeFailure::Rollback => OnFailure::Rollback,
             NodeFailure::Fail => on_failure,
         };
         node.depends_on = spec.depends_on.iter().map(|need| name(need)).collect::<Result<_, _>>()?;
@@ -63,7 +64,18 @@ pub(super) fn lay(
     Ok(fragment)
 }
 
+/// What a template of deliveries may not have: its nodes are laid out target by target, whatever they are given
+fn refuse_layout(spec: &NodeSpec) -> Result<(), PlanError> {
+    let what = match (&spec.for_each, &spec.when) {
+        (Some(ForEach::Input(_)), _) => "`for_each` over a list, and a delivery has its targets only",
+        (_, Some(_)) => "`when`, which deliveries do not ask about",
+        (Some(ForEach::Target) | None, None) => return Ok(()),
+    };
+    Err(PlanError::NotHere { node: spec.id.clone(), what })
+}
+
 fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode, PlanError> {
+    refuse_layout(spec)?;
     let node_type = match spec.node_type {
         TemplateNodeType::Job => NodeType::Job,
         TemplateNodeType::Verification => NodeType::Verification,

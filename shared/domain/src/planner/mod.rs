@@ -3,37 +3,41 @@
 //! A change differs from another only in its planner. All of them are pure: the same request gives the same
 //! graph, and so the same hash, wherever and whenever it is planned.
 
+mod binding;
+mod capability;
+mod customize;
 mod definition;
 mod delivery;
 mod fragment;
 mod gates;
+mod inputs;
+mod preview;
+mod select;
+mod template;
 #[cfg(test)]
 mod tests;
 
+pub use binding::{AgentOffer, Offers, Site};
+pub use capability::{
+    APPLY_GROUP, BATCH_CHECK, CAPABILITIES, Capability, DEPLOY_HOST, EVIDENCE, Performer, VERIFY_HTTP,
+    capability,
+};
+pub use customize::{CustomizeError, customize};
 pub use definition::{Approval, DefinitionRequest, plan_definition};
 pub use delivery::{DeliveryRequest, Deployable, Planned, RollbackRequest, plan_delivery, plan_rollback};
 pub use fragment::Place;
 pub use gates::gate_node;
+pub use preview::{BlastRadius, GateAhead, Preview, Quorum, missing, preview};
+pub use select::{SelectError, select};
+pub use template::{
+    Child, EXCLUSIVE_MAX, Guarded, Library, PlannedScenario, ScenarioRequest, Subject, plan_scenario,
+};
 
 use crate::{
-    definition::address::Address,
+    definition::{address::Address, expression::ExpressionError},
     gate::GateConfigError,
     plan::{GraphError, NodeId, NodeIdError},
 };
-
-/// Asks an agent of the target to put a release's component on it
-pub const DEPLOY_HOST: &str = "deploy.host";
-/// Asks a target over HTTP how it is
-pub const VERIFY_HTTP: &str = "verify.http";
-/// Makes one apply group of a definition true
-pub const APPLY_GROUP: &str = "definition.apply_group";
-/// Writes an evidence packet
-pub const EVIDENCE: &str = "weir.evidence";
-/// Counts how many targets of the batches so far have failed
-pub const BATCH_CHECK: &str = "weir.batch_check";
-
-/// What this version of Weir can do by itself or through its agents
-pub const CAPABILITIES: [&str; 5] = [DEPLOY_HOST, VERIFY_HTTP, APPLY_GROUP, EVIDENCE, BATCH_CHECK];
 
 /// Why there is no plan
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -65,6 +69,59 @@ pub enum PlanError {
         node: String,
         /// Its type
         node_type: String,
+    },
+    /// The template is one of deliveries, or uses what deliveries do not
+    #[error("node `{node}` of the template has {what}")]
+    NotHere {
+        /// Which node of the template
+        node: String,
+        /// What it has that cannot be planned here
+        what: &'static str,
+    },
+    /// What the template is given is not what it asks for
+    #[error("input `{input}` {problem}")]
+    Input {
+        /// Which
+        input: String,
+        /// What is wrong with it
+        problem: String,
+    },
+    /// A node refers to what is not there
+    #[error("node `{node}` of the template: {error}")]
+    Expression {
+        /// Which node of the template
+        node: String,
+        /// Why
+        error: ExpressionError,
+    },
+    /// A node cannot be what it says
+    #[error("node `{node}` of the template {problem}")]
+    Node {
+        /// Which node of the template
+        node: String,
+        /// Why
+        problem: String,
+    },
+    /// Every node was left out by its condition
+    #[error("nothing is left to do: the condition of every node of `{0}` does not hold")]
+    NothingLeft(Address),
+    /// A scenario provides what it needs itself, or needs too many others
+    #[error("scenarios would run each other without end, or more than {max} deep: {}", .path.join(" → "))]
+    TooDeep {
+        /// The scenarios, from the outermost
+        path: Vec<String>,
+        /// How deep they may be
+        max: usize,
+    },
+    /// More of something than one plan may have
+    #[error("the plan has {found} {what}; {max} are the most")]
+    TooMany {
+        /// Of what
+        what: &'static str,
+        /// How many there are
+        found: usize,
+        /// How many there may be
+        max: usize,
     },
     /// A name that cannot be a node's
     #[error(transparent)]

@@ -1,8 +1,14 @@
 //! Intents: somebody wants something, and it becomes a plan that can be read before it runs
 
+use super::plan::PlanView;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use weir_domain::{definition::address::Address, id::ReleaseId};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use weir_domain::{
+    definition::address::{Address, Kind},
+    planner::Preview,
+};
 
 /// An intent as the API shows it
 pub use weir_domain::intent::Intent as IntentView;
@@ -11,35 +17,43 @@ pub use weir_domain::intent::Intent as IntentView;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub struct IntentCreate {
-    /// What is wanted
-    pub action: IntentAction,
-    /// What it is wanted of: an environment's address
+    /// What is wanted: an action of a scenario, such as `promote`, or one of your own
+    pub action: String,
+    /// What kind of resource it is wanted of; what `target_resource_id` says where left out
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_resource_type: Option<Kind>,
+    /// What it is wanted of: a resource's address
     pub target_resource_id: Address,
-    /// What should be so afterwards
-    pub desired_result: DesiredResult,
+    /// The scenario that does it; the only one that does where left out
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Address>,
+    /// What its template is given
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// What should be so afterwards; for `deploy` and `promote`, `release_id` says which release should run there
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub desired_result: Map<String, Value>,
     /// What must hold on the way
     #[serde(default)]
     pub constraints: IntentConstraints,
+    /// Edits of the template at its editable points: `<node>.<field>` → value
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub customizations: BTreeMap<String, Value>,
 }
 
-/// What somebody may want
-///
-/// A rollback is started by the deployment that failed, a change of the definition by its own plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// What `POST /v1/intents` answers
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum IntentAction {
-    /// A release on the targets of an environment, through its gates
-    Deploy,
-    /// The same of a release that came through the environments before
-    Promote,
-}
-
-/// What should be so when an intent is fulfilled
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub struct DesiredResult {
-    /// The release that should run there
-    pub release_id: ReleaseId,
+pub struct IntentPlanned {
+    /// The intent; with `?dry_run=true` it was not recorded, and neither was its plan
+    #[serde(flatten)]
+    pub intent: IntentView,
+    /// What would run; only with `?dry_run=true`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanView>,
+    /// What that would mean; only with `?dry_run=true`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
 }
 
 /// What must hold on the way to an intent's result
@@ -49,4 +63,16 @@ pub struct IntentConstraints {
     /// The environment where the release has to run already; without it, the one before in the service's order
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_environment: Option<Address>,
+    /// Labels of the targets that it may be done on
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The region that they are in
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The adapter: a target's type, a provider's type, or `weir` for what is built in
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// The versions of agents that will do: `>=1.2, <2`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
 }

@@ -127,9 +127,25 @@ pub struct OperationView {
     /// Everything that it waits for now; only when one operation is asked for
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waits: Vec<Wait>,
+    /// The resources that it waits for before it begins, each with who has to leave it first; only when one operation
+    /// is asked for
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued_behind: Vec<QueuedBehind>,
     /// The evidence packets that were written for it; only when one operation is asked for
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence_ids: Vec<EvidenceId>,
+}
+
+/// A resource that one operation at a time may use, and that another one uses or waits for
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct QueuedBehind {
+    /// The resource
+    pub resource: Address,
+    /// The operation right before this one
+    pub operation_id: OperationId,
+    /// How many are before this one
+    pub before: usize,
 }
 
 /// One node run as the API shows it

@@ -13,4 +13,7 @@ pub struct PlanView {
     pub plan: Plan,
     /// Its nodes in topological order, joins included: `graph_hash` is the digest of this list as canonical JSON
     pub graph: Vec<PlanNode>,
+    /// The plans of the operations that it runs, each named by `sub_operation_plan_id` of a binding
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sub_operations: Vec<PlanView>,
 }

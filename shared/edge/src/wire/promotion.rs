@@ -2,6 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use weir_domain::{
     definition::address::Address,
     delivery::{Promotion, ReleaseViewStatus},
@@ -19,6 +21,9 @@ pub struct PromotionCreate {
     /// Where it has to run already
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_environment_id: Option<Address>,
+    /// Edits of the scenario's template at its editable points: `<node>.<field>` → value
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub customizations: BTreeMap<String, Value>,
 }
 
 /// A promotion as the API shows it

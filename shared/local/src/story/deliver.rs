@@ -77,6 +77,7 @@ pub(crate) async fn promote(
         release_id: release.id,
         target_environment_id: address(environment)?,
         source_environment_id: None,
+        customizations: std::collections::BTreeMap::new(),
     };
     let asked = teller.alice.promotion_create(&body, &IdempotencyKey::random()).await;
     let asked: PromotionView =

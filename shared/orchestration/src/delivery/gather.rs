@@ -1,16 +1,17 @@
 //! Everything that a delivery is planned from, read once
 
 use super::DeliveryError;
-use crate::{Engine, EngineError};
+use crate::{Engine, EngineError, intents::IntentRequest, scenario};
+use std::collections::BTreeSet;
 use weir_domain::{
     definition::{
         address::{Address, Kind},
-        spec::{Component, Environment, Policy, Scenario, Service, Target, Template},
+        spec::{Component, Environment, Policy, Service, Target, Template},
     },
     delivery::{Release, TargetState},
     id::ReleaseId,
-    plan::ScenarioRef,
-    planner::{DeliveryRequest, Deployable},
+    plan::{Customization, ScenarioRef},
+    planner::{DeliveryRequest, Deployable, EXCLUSIVE_MAX, PlanError, customize, select},
     scope::Scope,
 };
 use weir_store::{Entity as _, Key};
@@ -25,16 +26,20 @@ pub(crate) struct Gathered {
     components: Vec<(Address, Component)>,
     pub template: Template,
     pub scenario: ScenarioRef,
+    /// What was edited at the template's editable points
+    pub customizations: Vec<Customization>,
+    /// The resources that one operation at a time may use
+    pub exclusive: BTreeSet<Address>,
 }
 
-/// Reads what `action` of a release on an environment is planned from
+/// Reads what a release's delivery to an environment is planned from
 pub(crate) async fn gather(
     engine: &Engine,
     scope: &Scope,
-    action: &str,
+    request: &IntentRequest,
     release_id: ReleaseId,
-    environment: &Address,
 ) -> Result<Gathered, DeliveryError> {
+    let environment = &request.target;
     let key = Key::entity(scope, Release::KIND, release_id);
     let release = engine.table.read::<Release>(&key).await.map_err(EngineError::from)?;
     let (release, _) = release.ok_or(DeliveryError::NoRelease(release_id))?;
@@ -47,10 +52,21 @@ pub(crate) async fn gather(
     for address in release.components.keys() {
         components.push((address.clone(), required(engine, scope, address).await?));
     }
-    let (scenario, template) = recipe(engine, scope, action).await?;
+    let (scenario, template) = recipe(engine, scope, &request.action, request.scenario.as_ref()).await?;
+    let (template, customizations) = customize(&template, &request.customizations)?;
+    let targets = targets(engine, scope, environment).await?;
+    let alone = targets.iter().filter(|(_, target)| target.exclusive).map(|(address, _)| address);
+    let alone = alone.chain(environment_spec.exclusive.then_some(environment));
+    let exclusive: BTreeSet<Address> = alone.cloned().collect();
+    if exclusive.len() > EXCLUSIVE_MAX {
+        let (what, found) = ("exclusive resources", exclusive.len());
+        return Err(PlanError::TooMany { what, found, max: EXCLUSIVE_MAX }.into());
+    }
     Ok(Gathered {
         policies: policies(engine, scope, environment, &environment_spec).await?,
-        targets: targets(engine, scope, environment).await?,
+        targets: targets.into_iter().map(|(address, _)| address).collect(),
+        customizations,
+        exclusive,
         environment: environment.clone(),
         release,
         environment_spec,
@@ -98,28 +114,21 @@ async fn required<S: weir_domain::definition::spec::Spec>(
     engine.resource(scope, address).await?.ok_or_else(|| DeliveryError::NoResource(address.clone()))
 }
 
-/// The one scenario that does `action` to environments, and its template
+/// The scenario that does `action` to environments, and its template
 pub(crate) async fn recipe(
     engine: &Engine,
     scope: &Scope,
     action: &str,
+    named: Option<&Address>,
 ) -> Result<(ScenarioRef, Template), DeliveryError> {
-    let all = engine.resources::<Scenario>(scope, Kind::Scenario).await?;
-    let mut fitting = all.into_iter().filter(|(_, scenario)| {
-        scenario.target_resource_type == Kind::Environment
-            && scenario.actions.iter().any(|does| does == action)
-    });
-    let (address, scenario) = fitting.next().ok_or_else(|| DeliveryError::NoScenario(action.to_owned()))?;
-    let others: Vec<String> = fitting.map(|(other, _)| other.to_string()).collect();
-    if !others.is_empty() {
-        let candidates = std::iter::once(address.to_string()).chain(others).collect();
-        return Err(DeliveryError::Ambiguous { action: action.to_owned(), candidates });
-    }
+    let all = scenario::scenarios(engine, scope).await?;
+    let (address, scenario) = select(&all, action, Kind::Environment, named)?;
     let template: Template = required(engine, scope, scenario.template.address()).await?;
-    Ok((ScenarioRef { scenario: address, template_version: template.version }, template))
+    Ok((ScenarioRef { scenario: address.clone(), template_version: template.version }, template))
 }
 
-async fn policies(
+/// The policies that hold in `environment`
+pub(crate) async fn policies(
     engine: &Engine,
     scope: &Scope,
     environment: &Address,
@@ -136,13 +145,9 @@ pub(crate) async fn targets(
     engine: &Engine,
     scope: &Scope,
     environment: &Address,
-) -> Result<Vec<Address>, DeliveryError> {
+) -> Result<Vec<(Address, Target)>, DeliveryError> {
     let all = engine.resources::<Target>(scope, Kind::Target).await?;
-    Ok(all
-        .into_iter()
-        .filter(|(_, t)| t.environment.address() == environment)
-        .map(|(address, _)| address)
-        .collect())
+    Ok(all.into_iter().filter(|(_, target)| target.environment.address() == environment).collect())
 }
 
 /// Where a release has to run before it may go to `environment`: the one before it in the service's order
@@ -177,7 +182,7 @@ pub(crate) async fn runs_in(
     environment: &Address,
 ) -> Result<bool, DeliveryError> {
     let targets = targets(engine, scope, environment).await?;
-    for target in &targets {
+    for (target, _) in &targets {
         let state = target_state(engine, scope, target).await?;
         if state.is_none_or(|(state, _)| state.current.release_id != release) {
             return Ok(false);

@@ -7,9 +7,11 @@ mod request;
 mod rollback;
 
 pub use install::record_installed;
-pub use request::{IntentRequest, PromotionRequest, Requested, plan_intent, request_promotion, start_plan};
+pub use request::{PromotionRequest, Requested, request_promotion, start_plan};
 
 pub(crate) use conclude::{conclude, end_intent};
+pub(crate) use gather::policies;
+pub(crate) use request::{PLAN_LIFE, keep_snapshot, prepare};
 
 use crate::EngineError;
 use weir_domain::{
@@ -17,7 +19,7 @@ use weir_domain::{
     delivery::ReleaseStatus,
     id::{PlanId, ReleaseId, RequestId},
     plan::PlanStatus,
-    planner::PlanError,
+    planner::{CustomizeError, PlanError, SelectError},
     time::Millis,
 };
 
@@ -53,17 +55,18 @@ pub enum DeliveryError {
     /// It has to run in another environment first
     #[error("release `{0}` has to run on every target of `{1}` first")]
     NotInSource(ReleaseId, Address),
-    /// No recipe does this
-    #[error("no scenario does `{0}` to an environment")]
-    NoScenario(String),
-    /// More than one recipe does this
-    #[error("more than one scenario does `{action}` to an environment: {}", .candidates.join(", "))]
-    Ambiguous {
-        /// What is to be done
-        action: String,
-        /// Which do it
-        candidates: Vec<String>,
-    },
+    /// No recipe does this, or more than one
+    #[error(transparent)]
+    Scenario(#[from] SelectError),
+    /// The template may not be edited like that
+    #[error(transparent)]
+    Customize(#[from] CustomizeError),
+    /// A requirement of the plan has no provider
+    #[error("plan `{0}` cannot be started, since nothing provides what it requires: {missing}", missing = .1.join("; "))]
+    Unbound(PlanId, Vec<String>),
+    /// The plan is run by another plan's operation
+    #[error("plan `{0}` runs as a part of plan `{1}`: start that one")]
+    PartOf(PlanId, PlanId),
     /// The intent does not say what is needed
     #[error("{0}")]
     Incomplete(String),

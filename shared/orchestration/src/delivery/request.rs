@@ -6,18 +6,20 @@ use super::{
 };
 use crate::{
     Engine, EngineError,
+    intents::{IntentRequest, Prepared, intent, snapshot},
     records::record,
     start::{NewOperation, Placed, operation},
 };
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
     definition::address::Address,
     delivery::{Promotion, PromotionStatus, Release},
     engine::Operation,
-    id::{Id as _, IntentId, OperationId, PlanId, PromotionId, ReleaseId},
-    intent::{Intent, IntentStatus},
+    id::{Id as _, OperationId, PlanId, PromotionId, ReleaseId},
+    intent::Intent,
     operation::OperationType,
     plan::{DeliveryContext, Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus},
     planner::{Planned, plan_delivery},
@@ -27,7 +29,7 @@ use weir_domain::{
 use weir_store::{Entity as _, Key, Write};
 
 /// How long a plan may be started after it was made: the world moves on
-const PLAN_LIFE: Millis = Millis::from_secs(24 * 3600);
+pub(crate) const PLAN_LIFE: Millis = Millis::from_secs(24 * 3600);
 
 /// A release that somebody wants in an environment
 #[derive(Debug, Clone)]
@@ -38,21 +40,8 @@ pub struct PromotionRequest {
     pub target_environment: Address,
     /// Where it has to run already; the environment before it in the service's order where nothing is said
     pub source_environment: Option<Address>,
-}
-
-/// What an intent asks for
-#[derive(Debug, Clone)]
-pub struct IntentRequest {
-    /// `deploy` or `promote`
-    pub action: String,
-    /// The environment
-    pub environment: Address,
-    /// The release
-    pub release_id: ReleaseId,
-    /// What should be so afterwards, as it was said
-    pub desired_result: Map<String, Value>,
-    /// What must hold on the way
-    pub constraints: Map<String, Value>,
+    /// Edits of the template at its editable points
+    pub customizations: BTreeMap<String, Value>,
 }
 
 /// What a request led to
@@ -74,8 +63,10 @@ pub async fn request_promotion(
 ) -> Result<Requested, DeliveryError> {
     let intent = IntentRequest {
         action: "promote".to_owned(),
-        environment: request.target_environment.clone(),
-        release_id: request.release_id,
+        target: request.target_environment.clone(),
+        scenario: None,
+        inputs: Map::new(),
+        customizations: request.customizations.clone(),
         desired_result: object(json!({ "release_id": request.release_id })),
         constraints: request
             .source_environment
@@ -83,40 +74,12 @@ pub async fn request_promotion(
             .map(|source| object(json!({ "source_environment": source })))
             .unwrap_or_default(),
     };
-    let (plan, intent, graph) = make(engine, scope, actor, origin, &intent).await?;
+    let Prepared { intent, plan, graph, .. } = prepare(engine, scope, actor, origin, &intent).await?;
     let plan = activated(plan);
     let (promotion, placed) =
         place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: true }, graph)
             .await?;
     finish_request(engine, scope, promotion, placed).await
-}
-
-/// Records an intent and its plan, which can then be read, and started
-pub async fn plan_intent(
-    engine: &Engine,
-    scope: &Scope,
-    actor: &Actor,
-    origin: &Origin,
-    request: &IntentRequest,
-) -> Result<(Intent, Plan), DeliveryError> {
-    let (plan, intent, graph) = make(engine, scope, actor, origin, request).await?;
-    keep_snapshot(engine, &graph).await?;
-    let metadata = json!({ "action": intent.action, "plan_id": plan.plan_id, "graph_hash": plan.graph_hash });
-    let writes = [
-        Write::Create(record(scope, &intent)?),
-        Write::Create(record(scope, &plan)?),
-        engine.audit(
-            scope,
-            actor,
-            "intent.create",
-            ("intent", intent.id.to_string()),
-            metadata,
-            origin.request_id,
-        )?,
-    ];
-    // Created before by this very request: its ids are derived from it.
-    engine.commit(&writes).await?;
-    Ok((intent, plan))
 }
 
 /// Starts a plan that was recorded with its intent
@@ -148,8 +111,7 @@ pub async fn start_plan(
     if plan.status != PlanStatus::Ready || expired {
         return Err(DeliveryError::NotStartable(plan_id, plan.status));
     }
-    let graph = PlanSnapshot::new(engine.graph(&plan.graph_hash).await?.as_ref().clone());
-    let graph = graph.map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+    let graph = snapshot(engine, &plan).await?;
     let plan = activated(plan);
     let (promotion, placed) =
         place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: false }, graph)
@@ -188,42 +150,27 @@ async fn promotion(
 }
 
 /// The intent, its plan and its graph, not yet recorded
-async fn make(
+pub(crate) async fn prepare(
     engine: &Engine,
     scope: &Scope,
     actor: &Actor,
     origin: &Origin,
     request: &IntentRequest,
-) -> Result<(Plan, Intent, PlanSnapshot), DeliveryError> {
-    let gathered = gather(engine, scope, &request.action, request.release_id, &request.environment).await?;
+) -> Result<Prepared, DeliveryError> {
+    let (release_id, asked) = said(request)?;
+    let gathered = gather(engine, scope, request, release_id).await?;
     if !gathered.release.status.is_promotable() {
-        return Err(DeliveryError::NotPromotable(request.release_id, gathered.release.status));
+        return Err(DeliveryError::NotPromotable(release_id, gathered.release.status));
     }
-    let asked = request.constraints.get("source_environment").and_then(Value::as_str);
-    let asked = asked.map(str::parse).transpose().map_err(|_| {
-        DeliveryError::Incomplete("`source_environment` is not the address of an environment".to_owned())
-    })?;
     if let Some(source) = source(engine, scope, &gathered, asked).await?
-        && !runs_in(engine, scope, request.release_id, &source).await?
+        && !runs_in(engine, scope, release_id, &source).await?
     {
-        return Err(DeliveryError::NotInSource(request.release_id, source));
+        return Err(DeliveryError::NotInSource(release_id, source));
     }
     let Planned { graph, bindings } = plan_delivery(&gathered.request())?;
     let snapshot = PlanSnapshot::new(graph).map_err(|error| EngineError::Inconsistent(error.to_string()))?;
     let (millis, seed) = (origin.now.0, &origin.seed);
-    let intent = Intent {
-        id: IntentId::derived(millis, seed),
-        actor: actor.clone(),
-        action: request.action.clone(),
-        target_resource_type: request.environment.kind(),
-        target_resource_id: request.environment.to_string(),
-        desired_result: request.desired_result.clone(),
-        constraints: request.constraints.clone(),
-        status: IntentStatus::Planned,
-        plan_id: Some(PlanId::derived(millis, seed)),
-        failure: None,
-        created_at: origin.now.into(),
-    };
+    let intent = intent(actor, origin, request);
     let plan = Plan {
         plan_id: PlanId::derived(millis, seed),
         intent_id: intent.id,
@@ -237,14 +184,38 @@ async fn make(
         effective_version: 1,
         graph_hash: snapshot.graph_hash.clone(),
         node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
-        customizations: Vec::new(),
+        customizations: gathered.customizations.clone(),
         bindings,
+        exclusive: gathered.exclusive.clone(),
         context: PlanContext::Delivery(context(&gathered, PromotionId::derived(millis, seed))),
         created_by: actor.clone(),
         created_at: origin.now.into(),
         expires_at: Some((origin.now + PLAN_LIFE).into()),
     };
-    Ok((plan, intent, snapshot))
+    Ok(Prepared { intent, plan, graph: snapshot, children: Vec::new() })
+}
+
+/// The release that is wanted, and where it has to run already
+fn said(request: &IntentRequest) -> Result<(ReleaseId, Option<Address>), DeliveryError> {
+    let refuse = |what: &str| DeliveryError::Incomplete(what.to_owned());
+    if !request.inputs.is_empty() {
+        return Err(refuse("a delivery has no `inputs`: its release is in `desired_result.release_id`"));
+    }
+    if let Some(other) = request.constraints.keys().find(|name| *name != "source_environment") {
+        return Err(refuse(&format!(
+            "a delivery goes to every target of its environment: no `constraints.{other}`"
+        )));
+    }
+    let release =
+        request.desired_result.get("release_id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+    let release = release.ok_or_else(|| refuse("`desired_result.release_id` has to say which release"))?;
+    let source =
+        request.constraints.get("source_environment").map(|it| it.as_str().and_then(|it| it.parse().ok()));
+    match source {
+        Some(None) => Err(refuse("`source_environment` is not the address of an environment")),
+        Some(Some(source)) => Ok((release, Some(source))),
+        None => Ok((release, None)),
+    }
 }
 
 fn context(gathered: &Gathered, promotion_id: PromotionId) -> DeliveryContext {
@@ -348,6 +319,8 @@ impl Making<'_> {
             release_id: Some(context.release_id),
             environment: Some(context.environment.to_string()),
             rollback_of: None,
+            parent: None,
+            exclusive: self.plan.exclusive.clone(),
         };
         Ok(operation(&snapshot.nodes, new))
     }

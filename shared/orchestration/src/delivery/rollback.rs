@@ -11,6 +11,7 @@ use crate::{
     start::{NewOperation, operation as new_operation},
 };
 use serde_json::{Map, json};
+use std::collections::BTreeSet;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
@@ -50,7 +51,7 @@ pub(super) async fn start_rollback(
         engine.commit(&[event]).await?;
         return Ok(());
     }
-    let (scenario, template) = recipe(engine, scope, "rollback").await.map_err(impossible)?;
+    let (scenario, template) = recipe(engine, scope, "rollback", None).await.map_err(impossible)?;
     let mut components: Vec<(Address, Installed, Component)> = Vec::new();
     for (target, installed) in before {
         if let Some(component) = engine.resource::<Component>(scope, &installed.component).await? {
@@ -107,7 +108,7 @@ async fn delivery(engine: &Engine, operation: &Operation) -> Result<Option<Deliv
     let Some((plan, _)) = engine.table.read::<Plan>(&key).await? else { return Ok(None) };
     match plan.context {
         PlanContext::Delivery(context) => Ok(Some(context)),
-        PlanContext::Definition(_) | PlanContext::None {} => Ok(None),
+        PlanContext::Definition(_) | PlanContext::Scenario(_) | PlanContext::None {} => Ok(None),
     }
 }
 
@@ -136,13 +137,16 @@ async fn place(
         target_resource_id: context.environment.to_string(),
         desired_result: Map::from_iter([("rollback_of".to_owned(), json!(info.operation_id))]),
         constraints: Map::new(),
+        scenario: Some(scenario.scenario.clone()),
+        inputs: Map::new(),
         status: IntentStatus::Planned,
         plan_id: Some(PlanId::from_body(id.body())),
         failure: None,
         created_at: now.into(),
     };
     let context = DeliveryContext { rollback_of: Some(DeploymentId::from(info.operation_id)), ..context };
-    let plan = plan(&intent, &snapshot, context, scenario, planned.bindings);
+    let exclusive = info.exclusive.clone();
+    let plan = Plan { exclusive, ..plan(&intent, &snapshot, context, scenario, planned.bindings) };
     let made = new_operation(&snapshot.nodes, taking_back(failed, &plan, operation_id, now)?);
     let metadata = json!({ "rollback_of": info.operation_id, "operation_id": operation_id });
     let message = format!("rolled back by {}", DeploymentId::from(operation_id));
@@ -175,6 +179,7 @@ fn plan(
         node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
         customizations: Vec::new(),
         bindings,
+        exclusive: BTreeSet::new(),
         context: PlanContext::Delivery(context),
         created_by: intent.actor.clone(),
         created_at: intent.created_at,
@@ -205,6 +210,8 @@ fn taking_back(
         release_id: info.release_id,
         environment: info.environment.clone(),
         rollback_of: Some(info.operation_id),
+        parent: None,
+        exclusive: plan.exclusive.clone(),
     })
 }
 

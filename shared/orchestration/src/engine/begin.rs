@@ -29,11 +29,18 @@ impl Engine {
     }
 
     /// All steps of begin. Each may be repeated by anyone: whoever finds `begin` under way runs them again
-    pub(super) async fn begin_steps(&self, operation: &Operation) -> Result<(), EngineError> {
+    pub(crate) async fn begin_steps(&self, operation: &Operation) -> Result<(), EngineError> {
         if !operation.todo.contains(TODO_BEGIN) {
             return Ok(());
         }
         let info = &operation.info;
+        if self.is_orphan(operation).await? {
+            self.cancel(&info.scope, info.operation_id, "system:parent").await?;
+        }
+        // Whoever is first in its queues begins; one that was cancelled claims nothing, and so need not wait for that.
+        if !operation.cancel && !operation.materialised && !self.behind(operation).await?.is_empty() {
+            return Ok(());
+        }
         let graph = self.graph(&info.graph_hash).await?;
         self.put_nodes(operation, &graph).await?;
         // Only from here on may anything be driven: a node whose dependents are not there yet cannot tell them.
@@ -57,6 +64,15 @@ impl Engine {
             self.sweep_cancelled(&operation).await?;
         }
         self.done(&operation, TODO_BEGIN).await
+    }
+
+    /// Whether the node that runs the operation has ended already: asked after the operation is there, so that of who
+    /// ends the node and who begins the operation at least one sees the other
+    async fn is_orphan(&self, operation: &Operation) -> Result<bool, EngineError> {
+        let Some(parent) = operation.info.parent else { return Ok(false) };
+        let key = NodeKey::new(&operation.info.scope, parent.operation, parent.ordinal);
+        let node = self.table.node_get(&key).await?;
+        Ok(node.is_none_or(|node| node.status.is_terminal() || node.attempt != parent.attempt))
     }
 
     async fn put_nodes(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {

@@ -1,12 +1,14 @@
 //! Cancel, pause and resume: write the operation first, then look at its nodes (rule R1)
 
 use super::{Engine, work::Work};
-use crate::EngineError;
+use crate::{EngineError, scenario};
+use futures::{FutureExt as _, future::BoxFuture};
 use weir_domain::{
     engine::{CANCEL_GRACE, NodeRun, NodeUpdate, Operation, OperationUpdate, TODO_CANCEL, TODO_PATIENCE},
     failure::FailureSummary,
     id::OperationId,
-    plan::NodeStatus,
+    operation::OperationStatus,
+    plan::{NodeStatus, NodeType},
     scope::Scope,
 };
 use weir_store::{Applied, NodeKey};
@@ -27,7 +29,15 @@ impl Engine {
             Applied::Refused(_) => return Ok(None),
         };
         self.sweep_cancelled(&after).await?;
+        if after.status == OperationStatus::Queued && !after.materialised {
+            self.begin_queued(&after).await?;
+        }
         Ok(Some(after))
+    }
+
+    /// An operation that was cancelled in its queue need not wait for its turn to end. Boxed: beginning may cancel
+    fn begin_queued<'a>(&'a self, operation: &'a Operation) -> BoxFuture<'a, Result<(), EngineError>> {
+        self.begin_steps(operation).boxed()
     }
 
     /// Ends every node that nobody works on and asks the others to stop. It ends no token itself: only
@@ -50,6 +60,11 @@ impl Engine {
         loop {
             let now = self.clock.now();
             let (seen, attempt) = (node.status, node.attempt);
+            let runs_child = node.terms.kind == NodeType::SubOperation && !node.awaits_person();
+            if seen == NodeStatus::Waiting && runs_child {
+                // It ends when its child has: otherwise the operation would finish over running jobs.
+                return scenario::cancel_child(self, &key, &node).await;
+            }
             let update = match seen {
                 NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Waiting => {
                     NodeUpdate::CancelIdle { seen, attempt, now, error: FailureSummary::cancelled() }

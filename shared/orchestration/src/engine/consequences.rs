@@ -4,12 +4,12 @@
 //! stays findable until the other has been claimed.
 
 use super::{Engine, PARALLEL, work::Work};
-use crate::{EngineError, interventions, machines::NodeEnd};
+use crate::{EngineError, interventions, machines::NodeEnd, scenario};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     engine::{NodeRun, NodeUpdate},
     failure::FailureSummary,
-    plan::Executor,
+    plan::{Executor, NodeType},
 };
 use weir_store::{Applied, NodeKey};
 
@@ -27,6 +27,9 @@ impl Engine {
         interventions::close(self, key, &node).await?;
         for token in &node.tokens {
             self.send(&node, token).await?;
+        }
+        if node.terms.kind == NodeType::SubOperation {
+            scenario::cancel_child(self, key, &node).await?;
         }
         if node.terms.runs == Executor::Join {
             // A join has no iteration whose end would close its segment.

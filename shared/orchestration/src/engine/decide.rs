@@ -4,7 +4,7 @@
 //! where it was pending, anew; so anyone may ask: the claimer, whoever closed a gate, the stream, reconcile.
 
 use super::{Engine, work::Work};
-use crate::{EngineError, evidence, gates, interventions};
+use crate::{EngineError, evidence, gates, interventions, scenario};
 use std::collections::BTreeSet;
 use weir_domain::{
     engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation, after_last_failure},
@@ -65,7 +65,8 @@ impl Engine {
             NodeType::Gate => gates::decide(self, &deciding).await?,
             NodeType::Evidence => evidence::decide(self, &deciding).await?,
             NodeType::Verification => self.within_budget(&deciding).await?,
-            NodeType::Job | NodeType::SubOperation | NodeType::Change | NodeType::Join => {
+            NodeType::SubOperation => scenario::decide(self, &deciding).await?,
+            NodeType::Job | NodeType::Change | NodeType::Join => {
                 let message =
                     format!("`{}` cannot be decided inside a function", plan_node.node_type.as_str());
                 Decided::No(FailureSummary::new("not_supported", message))

@@ -4,14 +4,14 @@
 //! waits for the token any more, the body runs here. A crash between the two leaves `todo` on the operation.
 
 use super::Engine;
-use crate::{EngineError, definition, delivery, gates, machines::Sent};
+use crate::{EngineError, definition, delivery, gates, machines::Sent, scenario};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::BTreeMap;
 use weir_domain::{
     engine::{NodeRun, Operation, OperationUpdate, TODO_FINISH, TODO_PATIENCE},
     failure::FailureSummary,
     id::OperationId,
-    operation::{OperationStatus, OperationType},
+    operation::{OperationStatus, OperationType, target_counts},
     plan::{Executor, NodeStatus, OnFailure},
     scope::Scope,
 };
@@ -31,7 +31,7 @@ impl Engine {
             now,
             wake: now + TODO_PATIENCE,
             failure_summary,
-            summary_counts: counts(&nodes),
+            summary_counts: self.counts(operation, &nodes).await?,
         };
         let ended = match self.update_operation(operation, &finish).await? {
             Applied::Done(ended) => ended,
@@ -56,6 +56,21 @@ impl Engine {
             self.end_root(operation).await?;
         }
         self.finish_steps(operation).await
+    }
+
+    /// What is counted of an operation that has ended
+    async fn counts(
+        &self,
+        operation: &Operation,
+        nodes: &[NodeRun],
+    ) -> Result<BTreeMap<String, u64>, EngineError> {
+        let mut counts = counts(nodes);
+        if operation.info.operation_type == OperationType::ScenarioRun {
+            let graph = self.graph_of(operation).await?;
+            let about = |node: &NodeRun| Some((graph.node(node.ordinal)?.target.as_ref()?, node.status));
+            counts.extend(target_counts(nodes.iter().filter_map(about)));
+        }
+        Ok(counts)
     }
 
     /// What follows from the operation's end; called by the root execution's `Finish`
@@ -84,6 +99,7 @@ impl Engine {
                 delivery::conclude(self, operation).await?;
             }
             OperationType::DefinitionApply => definition::conclude(self, operation).await?,
+            OperationType::ScenarioRun => scenario::conclude(self, operation).await?,
             OperationType::PipelineRun
             | OperationType::AssignmentsFetch
             | OperationType::AssignmentsRestore
@@ -91,6 +107,8 @@ impl Engine {
         }
         self.release_run(operation).await?;
         gates::operation_ended(self, operation).await?;
+        scenario::ended(self, operation).await?;
+        self.leave_queues(operation).await?;
         self.update_operation(operation, &OperationUpdate::Finished).await?;
         self.done(operation, TODO_FINISH).await
     }

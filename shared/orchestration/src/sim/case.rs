@@ -200,6 +200,8 @@ async fn operation(engine: &Engine, scope: &Scope, graph: &Graph) -> Result<Oper
         release_id: None,
         environment: None,
         rollback_of: None,
+        parent: None,
+        exclusive: std::collections::BTreeSet::new(),
     };
     Ok(new_operation(graph, new))
 }

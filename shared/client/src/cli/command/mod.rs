@@ -13,6 +13,7 @@ pub mod operation;
 pub mod promote;
 pub mod release;
 pub mod resource;
+pub mod run;
 pub mod version;
 
 use weir_domain::definition::address::{Address, Kind};

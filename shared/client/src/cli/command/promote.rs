@@ -1,6 +1,9 @@
 //! `weir promote`: a release into an environment
 
-use super::environment;
+use super::{
+    environment,
+    run::{assignment, foresee},
+};
 use crate::{
     api::IdempotencyKey,
     cli::{
@@ -12,8 +15,13 @@ use crate::{
     },
 };
 use clap::Args;
+use serde_json::{Map, Value, json};
 use weir_domain::{definition::address::Address, id::ReleaseId, operation::OperationStatus};
-use weir_edge::wire::{operation::OperationView, promotion::PromotionCreate};
+use weir_edge::wire::{
+    intent::{IntentConstraints, IntentCreate},
+    operation::OperationView,
+    promotion::PromotionCreate,
+};
 
 /// A promotion
 #[derive(Debug, Args)]
@@ -27,6 +35,12 @@ pub struct Promote {
     /// Where it has to run already [default: the environment before, in the service's order]
     #[arg(long, value_name = "ENVIRONMENT", value_parser = environment)]
     pub from: Option<Address>,
+    /// An edit of the scenario's template at one of its editable points, such as deploy.timeout_s=300
+    #[arg(long = "set", value_name = "NODE.FIELD=VALUE", value_parser = assignment)]
+    pub edits: Vec<(String, Value)>,
+    /// Only say what would happen: nothing is recorded
+    #[arg(long)]
+    pub dry_run: bool,
     /// Do not wait for people: end with exit code 3 as soon as somebody has to do something
     #[arg(long)]
     pub no_wait: bool,
@@ -35,10 +49,14 @@ pub struct Promote {
 /// `weir promote …`
 pub async fn run(session: &mut Session, command: &Promote) -> Result<Exit, Failure> {
     let client = session.client()?;
+    if command.dry_run {
+        return foresee(session, &client, &wanted(command)).await;
+    }
     let body = PromotionCreate {
         release_id: command.release,
         target_environment_id: command.environment.clone(),
         source_environment_id: command.from.clone(),
+        customizations: command.edits.iter().cloned().collect(),
     };
     let promotion = client.promotion_create(&body, &IdempotencyKey::random()).await?;
     let record = &promotion.promotion;
@@ -51,6 +69,23 @@ pub async fn run(session: &mut Session, command: &Promote) -> Result<Exit, Failu
         record.workflow_run_id
     ));
     follow(session, &client, record.workflow_run_id, command.no_wait).await
+}
+
+/// The promotion as an intent
+fn wanted(command: &Promote) -> IntentCreate {
+    IntentCreate {
+        action: "promote".to_owned(),
+        target_resource_type: None,
+        target_resource_id: command.environment.clone(),
+        scenario: None,
+        inputs: Map::new(),
+        desired_result: Map::from_iter([("release_id".to_owned(), json!(command.release))]),
+        constraints: IntentConstraints {
+            source_environment: command.from.clone(),
+            ..IntentConstraints::default()
+        },
+        customizations: command.edits.iter().cloned().collect(),
+    }
 }
 
 /// Watches an operation that was just started, and says how it ended or what it waits for

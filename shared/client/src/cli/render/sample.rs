@@ -64,6 +64,7 @@ pub(crate) fn operation(
         failure_summary: None,
         summary_counts: BTreeMap::new(),
         waits: Vec::new(),
+        queued_behind: Vec::new(),
         evidence_ids: Vec::new(),
         nodes,
     }

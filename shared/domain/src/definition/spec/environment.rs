@@ -48,6 +48,9 @@ pub struct Environment {
     /// How releases are brought to its targets
     #[serde(default)]
     pub delivery: Delivery,
+    /// Whether one operation at a time may change it: others wait in the order in which they were started
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclusive: bool,
 }
 
 /// A time in which nothing may be deployed
@@ -179,6 +182,9 @@ impl Spec for Environment {
         }
         if before.require_sod && !after.require_sod {
             weight = weight.and(Weight::narrowing("separation of duties is turned off"));
+        }
+        if before.exclusive && !after.exclusive {
+            weight = weight.and(Weight::narrowing("several operations at a time may change it"));
         }
         if before.production && !after.production {
             weight = weight.and(Weight::narrowing("it no longer counts as production"));

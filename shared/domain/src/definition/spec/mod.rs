@@ -28,6 +28,7 @@ mod refs;
 mod scenario;
 mod schema;
 mod service;
+mod step;
 mod target;
 pub mod template;
 mod tenant;
@@ -59,8 +60,9 @@ pub use refs::{
 pub use scenario::{Risk, RiskMetadata, Scenario, ScenarioSource};
 pub use schema::{Field, FieldType, ObjectType, Schema};
 pub use service::{Adapters, Service};
+pub use step::{Constraints, ForEach, InputType};
 pub use target::{Connection, Target, TargetType};
-pub use template::{Backoff, ForEach, InputSpec, NodeFailure, NodeSpec, NodeType, Template};
+pub use template::{Backoff, InputSpec, NodeFailure, NodeSpec, NodeType, Template};
 pub use tenant::Tenant;
 
 use super::address::Kind;

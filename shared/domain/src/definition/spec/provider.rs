@@ -20,6 +20,9 @@ pub struct Provider {
     /// The secret that it asks for
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential_ref: Option<SecretRef>,
+    /// Whether one operation at a time may use it: others wait in the order in which they were started
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclusive: bool,
 }
 
 impl Spec for Provider {
@@ -30,6 +33,9 @@ impl Spec for Provider {
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         if before.provides.iter().any(|capability| !after.provides.contains(capability)) {
             return Weight::narrowing("it no longer gives one of its capabilities");
+        }
+        if before.exclusive && !after.exclusive {
+            return Weight::narrowing("several operations at a time may use it");
         }
         Weight::reversible()
     }

@@ -20,6 +20,9 @@ pub struct Target {
     /// Labels, by which targets are chosen
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
+    /// Whether one operation at a time may use it: others wait in the order in which they were started
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclusive: bool,
 }
 
 /// What kind of platform a target is
@@ -74,6 +77,9 @@ impl Spec for Target {
         if before.environment != after.environment {
             weight =
                 weight.and(Weight::narrowing("the target moves to another environment, under other gates"));
+        }
+        if before.exclusive && !after.exclusive {
+            weight = weight.and(Weight::narrowing("several operations at a time may change it"));
         }
         if before.target_type != after.target_type {
             weight = weight.and(Weight::irreversible(

@@ -1,6 +1,9 @@
 //! `template`: the graph that a recipe follows
 
-use super::{Finding, FreeForm, GateConfig, Job, Ownership, Ref, Spec, Weight};
+use super::{
+    Constraints, Finding, ForEach, FreeForm, GateConfig, InputType, Job, Ownership, Ref, Spec, Weight,
+    step::misuse,
+};
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -37,6 +40,9 @@ pub struct InputSpec {
     /// What it is
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
+    /// What kind of value it is; anything when left out
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub input_type: Option<InputType>,
     /// Whether a plan cannot do without
     #[serde(default)]
     pub required: bool,
@@ -67,13 +73,19 @@ pub struct NodeSpec {
     /// What it waits for, if it is a gate
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateConfig>,
-    /// What it is given
+    /// What it is given; may refer to what is known when it is planned, such as `${inputs.region}`
     #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
     pub with: FreeForm,
+    /// The condition under which it is part of a plan, such as `${inputs.mode} == 'full'`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// Whether there is one for each of something
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<ForEach>,
-    /// The steps that must have succeeded before; of two steps for each target, that of the same target
+    /// What has to be true of whatever does it
+    #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+    pub constraints: Constraints,
+    /// The steps that must have succeeded before; of two steps for each of the same, that of the same element
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub depends_on: Vec<String>,
@@ -128,14 +140,6 @@ pub enum NodeType {
     Evidence,
 }
 
-/// What a step is multiplied by
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ForEach {
-    /// One for each target of the environment, in the order of its delivery strategy
-    Target,
-}
-
 /// What a step's failure means
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -147,6 +151,8 @@ pub enum NodeFailure {
     Continue,
     /// It waits for a person, who has it tried again, skips it or does it; a verification follows it
     Pause,
+    /// As `fail`; then what the operation did is undone by another one
+    Rollback,
 }
 
 /// How long is waited between two attempts
@@ -260,6 +266,9 @@ impl Template {
                 if !names.contains_key(need.as_str()) {
                     found.push(missing(format!("nodes.{i}.depends_on.{j}"), need));
                 }
+            }
+            if let Some((field, message)) = misuse(node, &self.inputs) {
+                found.push(finding(&format!("nodes.{i}.{field}"), Code::ExpressionWrong, message, None));
             }
             let by_hand = node.node_type == NodeType::Intervention || node.on_failure == NodeFailure::Pause;
             if by_hand && !self.is_verified(&node.id) {

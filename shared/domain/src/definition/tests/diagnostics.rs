@@ -197,8 +197,21 @@ fn every_code_can_be_met() {
         Code::PathUnsafe,
         Code::DuplicateAddress,
     ]);
-    met.extend([Code::BeingRemoved, Code::TooMany, Code::TooLarge, Code::GroupTooLarge]);
+    met.extend([
+        Code::BeingRemoved,
+        Code::TooMany,
+        Code::TooLarge,
+        Code::GroupTooLarge,
+        Code::ExpressionWrong,
+    ]);
     assert_eq!(Code::all().filter(|code| !met.contains(code)).collect::<Vec<_>>(), []);
+}
+
+#[test]
+fn conditions_and_references_that_cannot_be_read_are_refused() {
+    let text = "template:\n  t:\n    version: 1\n    inputs: {mode: {type: string}}\n    nodes:\n    - {id: a, type: job, capability: x, when: \"${inputs.mod} == 'x'\"}\n    - {id: b, type: job, capability: x, when: \"mode is x\"}\n    - {id: c, type: job, capability: x, with: {n: \"${each}\"}}\n    - {id: d, type: job, capability: x, for_each: \"${inputs.regions}\"}\n";
+    let codes: Vec<_> = reading(text).diagnostics.iter().map(|it| it.code).collect();
+    assert_eq!(codes, [Code::ExpressionWrong; 4]);
 }
 
 #[test]

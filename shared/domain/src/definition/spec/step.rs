@@ -1,0 +1,169 @@
+//! What a step of a template is multiplied by, what its provider must fulfil, and what an input is
+
+use super::template::{InputSpec, NodeSpec};
+use crate::definition::expression::{self, Condition, ExpressionError, Reference, Root};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::{borrow::Cow, collections::BTreeMap, fmt, str::FromStr};
+
+/// What a step is multiplied by: `target`, or a list that the template is given, `${inputs.regions}`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ForEach {
+    /// One for each target of what the intent is about; in a delivery, in the order of its strategy
+    Target,
+    /// One for each element of this input
+    Input(String),
+}
+
+impl FromStr for ForEach {
+    type Err = ExpressionError;
+    fn from_str(text: &str) -> Result<Self, ExpressionError> {
+        if text == "target" {
+            return Ok(Self::Target);
+        }
+        let wrong =
+            || ExpressionError::Reference(text.chars().take(80).filter(|c| !c.is_control()).collect());
+        let inside = text.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')).ok_or_else(wrong)?;
+        match expression::reference(inside)? {
+            Reference { root: Root::Inputs, path } => match path.as_slice() {
+                [name] => Ok(Self::Input(name.clone())),
+                _ => Err(wrong()),
+            },
+            Reference { root: Root::Target | Root::Resource | Root::Each, .. } => Err(wrong()),
+        }
+    }
+}
+impl TryFrom<String> for ForEach {
+    type Error = ExpressionError;
+    fn try_from(text: String) -> Result<Self, ExpressionError> {
+        text.parse()
+    }
+}
+impl From<ForEach> for String {
+    fn from(for_each: ForEach) -> Self {
+        for_each.to_string()
+    }
+}
+impl fmt::Display for ForEach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target => f.write_str("target"),
+            Self::Input(name) => write!(f, "${{inputs.{name}}}"),
+        }
+    }
+}
+impl JsonSchema for ForEach {
+    fn schema_name() -> Cow<'static, str> {
+        "ForEach".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "`target`, or a list that the template is given: `${inputs.regions}`",
+        })
+    }
+}
+
+/// What has to be true of whatever does a step
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Constraints {
+    /// Labels of the target that it is done on
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// The region of the target's environment
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// The adapter: the target's type, the provider's type, or `weir` for what is built in
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<String>,
+    /// The versions that will do of the agent, or of what is built in: `>=1.2, <2`
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+}
+
+impl Constraints {
+    /// Whether anything will do
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// These and `more`; where both say something, `more` holds
+    #[must_use]
+    pub fn and(&self, more: &Self) -> Self {
+        let mut both = self.clone();
+        both.labels.extend(more.labels.clone());
+        both.region = more.region.clone().or(both.region);
+        both.adapter = more.adapter.clone().or(both.adapter);
+        both.version = more.version.clone().or(both.version);
+        both
+    }
+}
+
+/// What kind of value an input is
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, strum::Display)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum InputType {
+    /// A text
+    String,
+    /// A whole number
+    Integer,
+    /// A number
+    Number,
+    /// True or false
+    Boolean,
+    /// A list
+    List,
+    /// Named fields
+    Object,
+}
+
+impl InputType {
+    /// Whether `value` is one
+    pub fn fits(self, value: &Value) -> bool {
+        match self {
+            Self::String => value.is_string(),
+            Self::Integer => value.is_i64() || value.is_u64(),
+            Self::Number => value.is_number(),
+            Self::Boolean => value.is_boolean(),
+            Self::List => value.is_array(),
+            Self::Object => value.is_object(),
+        }
+    }
+}
+
+/// What is wrong with how a step uses what it is given: the field, and why
+pub(super) fn misuse(
+    node: &NodeSpec,
+    inputs: &BTreeMap<String, InputSpec>,
+) -> Option<(&'static str, String)> {
+    let with = expression::references(&Value::Object(node.with.clone()));
+    let when = node.when.as_deref().map(Condition::read).transpose();
+    let with = match with {
+        Ok(found) => found,
+        Err(error) => return Some(("with", error.to_string())),
+    };
+    let when = match &when {
+        Ok(condition) => condition.as_ref().map(Condition::references).unwrap_or_default(),
+        Err(error) => return Some(("when", error.to_string())),
+    };
+    let each = matches!(node.for_each, Some(ForEach::Input(_)));
+    let wrong = |reference: &Reference| match (reference.root, reference.path.first()) {
+        (Root::Inputs, Some(name)) if !inputs.contains_key(name) => Some(no_input(name)),
+        (Root::Each, _) if !each => Some("`${each}` is for steps that are multiplied by a list".to_owned()),
+        (Root::Inputs | Root::Each | Root::Target | Root::Resource, _) => None,
+    };
+    let in_when = when.into_iter().find_map(wrong).map(|message| ("when", message));
+    let multiplied = match &node.for_each {
+        Some(ForEach::Input(name)) if !inputs.contains_key(name) => Some(("for_each", no_input(name))),
+        Some(ForEach::Input(_) | ForEach::Target) | None => None,
+    };
+    multiplied.or_else(|| with.iter().find_map(wrong).map(|message| ("with", message))).or(in_when)
+}
+
+fn no_input(name: &str) -> String {
+    format!("there is no input `{name}` in this template")
+}

@@ -1,0 +1,300 @@
+//! One node of a plan: what it is given, and who does it
+
+use super::{Child, DEPTH_MAX, Made, PlanError, Planner, ScenarioRequest, Subject, layout::Placed};
+use crate::{
+    definition::{
+        address::Address,
+        expression,
+        spec::{Constraints, FreeForm, Job, NodeFailure, NodeSpec, NodeType as SpecType},
+    },
+    gate::GateContext,
+    plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
+    planner::{
+        DEPLOY_HOST, EVIDENCE,
+        binding::{Requirement, Resolved, Site, resolve},
+        fragment::object,
+        gate_node,
+    },
+};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+
+/// What a manual step asks for is said in its contract
+const BY_HAND: &str = "weir.intervention";
+/// Another operation
+const SUB_OPERATION: &str = "weir.sub_operation";
+
+/// The defaults of a step, in place of which its shared job may say something else
+const TIMEOUT_DEFAULT_S: u32 = 600;
+const ATTEMPTS_DEFAULT: u32 = 1;
+
+impl Planner<'_> {
+    /// The capability that a node asks for: its own, or that of its shared job
+    pub(super) fn capability<'b>(&'b self, spec: &'b NodeSpec) -> Option<&'b str> {
+        spec.capability.as_deref().or_else(|| self.job(spec).map(|job| job.capability.as_str()))
+    }
+
+    fn job(&self, spec: &NodeSpec) -> Option<&Job> {
+        spec.job.as_ref().and_then(|job| self.request.library.jobs.get(job.address()))
+    }
+
+    pub(super) fn node(
+        &self,
+        made: &mut Made,
+        placed: &Placed<'_>,
+        inputs: &Map<String, Value>,
+    ) -> Result<PlanNode, PlanError> {
+        let with = self.with(placed)?;
+        let spec = placed.spec;
+        let mut node = match spec.node_type {
+            SpecType::Job | SpecType::Verification => self.work(made, placed, with)?,
+            SpecType::SubOperation => {
+                let capability = self.asked(spec)?;
+                let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &spec.constraints);
+                self.note(made, &resolved);
+                self.child(made, placed.id.clone(), &title(placed), &resolved, &with)?
+            }
+            SpecType::Gate => {
+                let problem = "is a gate that does not say in `gate` what it waits for".to_owned();
+                let unsaid = || PlanError::Node { node: spec.id.clone(), problem };
+                let context = GateContext {
+                    environment: self.request.guarded.map(|guarded| (guarded.environment, guarded.spec)),
+                    policy: None,
+                    inputs,
+                };
+                gate_node(
+                    placed.id.clone(),
+                    &title(placed),
+                    spec.gate.as_ref().ok_or_else(unsaid)?,
+                    &context,
+                )?
+            }
+            SpecType::Intervention => self.decided(placed, NodeType::Intervention, Some((BY_HAND, with))),
+            SpecType::Evidence => self.decided(placed, NodeType::Evidence, Some((EVIDENCE, with))),
+            SpecType::Change => {
+                let node_type = spec.node_type.to_string();
+                return Err(PlanError::NodeType { node: spec.id.clone(), node_type });
+            }
+        };
+        node.on_failure = match spec.on_failure {
+            NodeFailure::Fail => OnFailure::Fail,
+            NodeFailure::Continue => OnFailure::Continue,
+            NodeFailure::Pause => OnFailure::Pause,
+            NodeFailure::Rollback => OnFailure::Rollback,
+        };
+        Ok(node)
+    }
+
+    /// What the node is given: what its shared job says, then what it says itself, filled in
+    fn with(&self, placed: &Placed<'_>) -> Result<FreeForm, PlanError> {
+        let mut with = self.job(placed.spec).map(|job| job.with.clone()).unwrap_or_default();
+        with.extend(placed.spec.with.clone());
+        let wrong = |error| PlanError::Expression { node: placed.spec.id.clone(), error };
+        expression::fill_fields(&with, &placed.facts).map_err(wrong)
+    }
+
+    fn asked<'b>(&'b self, spec: &'b NodeSpec) -> Result<&'b str, PlanError> {
+        if let Some(job) = spec.job.as_ref().filter(|_| self.job(spec).is_none()) {
+            let problem =
+                format!("names `{}`, which is not in the definition that is applied", job.address());
+            return Err(PlanError::Node { node: spec.id.clone(), problem });
+        }
+        let problem = "asks for no capability, so nobody knows who does it".to_owned();
+        self.capability(spec).ok_or_else(|| PlanError::Node { node: spec.id.clone(), problem })
+    }
+
+    /// A node that an agent or an adapter does; where neither can and a scenario provides it, that one's operation
+    fn work(&self, made: &mut Made, placed: &Placed<'_>, mut with: FreeForm) -> Result<PlanNode, PlanError> {
+        let spec = placed.spec;
+        let capability = self.asked(spec)?;
+        if capability == DEPLOY_HOST {
+            let what = "`deploy.host`, which is planned by `deploy`, `promote` and `rollback` only";
+            return Err(PlanError::NotHere { node: spec.id.clone(), what });
+        }
+        let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &spec.constraints);
+        self.note(made, &resolved);
+        if resolved.scenario.is_some() {
+            return self.child(made, placed.id.clone(), &title(placed), &resolved, &with);
+        }
+        let target = match &resolved.runs {
+            Executor::Agent(target) => Some(target.clone()),
+            Executor::Decide | Executor::Job | Executor::Join => placed.site.map(|site| site.address.clone()),
+        };
+        let exclusive = placed.site.filter(|site| site.spec.exclusive);
+        made.exclusive.extend(exclusive.map(|site| site.address.clone()));
+        if let Some(target) = &target {
+            with.insert("target".to_owned(), json!(target));
+        } else if let Some(provider) = &resolved.resource {
+            with.insert("provider".to_owned(), json!(provider));
+        }
+        let node_type = if spec.node_type == SpecType::Job { NodeType::Job } else { NodeType::Verification };
+        let mut node = PlanNode::new(placed.id.clone(), node_type, title(placed), resolved.runs);
+        node.target = target;
+        node.requires = vec![capability.to_owned()];
+        node.produces = self.job(spec).map(|job| job.outputs.clone()).unwrap_or_default();
+        node.job_contract = Some(self.contract(spec, capability, with)?);
+        Ok(node)
+    }
+
+    fn contract(
+        &self,
+        spec: &NodeSpec,
+        capability: &str,
+        inputs: FreeForm,
+    ) -> Result<JobContract, PlanError> {
+        let job = self.job(spec);
+        let said = |own: u32, default: u32, shared: Option<u32>| {
+            if own == default { shared.unwrap_or(own) } else { own }
+        };
+        let attempts = said(spec.attempts, ATTEMPTS_DEFAULT, job.map(|job| job.attempts));
+        let once = job.is_some_and(|job| !job.idempotent);
+        if once && attempts > 1 {
+            let problem = format!("has {attempts} attempts, and its job may be done only once");
+            return Err(PlanError::Node { node: spec.id.clone(), problem });
+        }
+        let own = spec.backoff != crate::definition::spec::Backoff::default();
+        let backoff = job.map(|job| &job.backoff).filter(|_| !own).unwrap_or(&spec.backoff);
+        Ok(JobContract {
+            capability: capability.to_owned(),
+            inputs,
+            outputs: job.map(|job| job.outputs.clone()).unwrap_or_default(),
+            timeout_s: said(spec.timeout_s, TIMEOUT_DEFAULT_S, job.map(|job| job.timeout_s)),
+            attempts,
+            backoff: Backoff { base_s: backoff.initial_s, factor: backoff.factor, max_s: backoff.max_s },
+            idempotency: if once { Idempotency::Once } else { Idempotency::AttemptKey },
+            secrets: job
+                .map(|job| job.secrets.iter().map(|secret| secret.name().to_owned()).collect())
+                .unwrap_or_default(),
+            deadline_s: None,
+        })
+    }
+
+    /// A node that is decided by whoever finds it ready
+    fn decided(
+        &self,
+        placed: &Placed<'_>,
+        node_type: NodeType,
+        contract: Option<(&str, FreeForm)>,
+    ) -> PlanNode {
+        let mut node = PlanNode::new(placed.id.clone(), node_type, title(placed), Executor::Decide);
+        node.target = placed.site.map(|site| site.address.clone());
+        node.job_contract = contract.map(|(capability, inputs)| decides(capability, inputs, placed.spec));
+        node
+    }
+
+    pub(super) fn resolve(
+        &self,
+        capability: &str,
+        id: &str,
+        site: Option<&Site>,
+        constraints: &Constraints,
+    ) -> Resolved {
+        let request = self.request;
+        let constraints = request.constraints.and(constraints);
+        let requirement = Requirement { id: id.to_owned(), capability, site, constraints };
+        let own = site.map(|site| site.address.clone());
+        let environment = request.guarded.map(|guarded| guarded.environment.clone());
+        let subjects: Vec<Address> =
+            own.into_iter().chain([request.subject.address.clone()]).chain(environment).collect();
+        resolve(&requirement, request.sites, request.offers, request.library.scenarios, &subjects)
+    }
+
+    /// The node that runs the operation of the scenario that provides what is asked for
+    pub(super) fn child(
+        &self,
+        made: &mut Made,
+        id: NodeId,
+        title: &str,
+        resolved: &Resolved,
+        given: &Map<String, Value>,
+    ) -> Result<PlanNode, PlanError> {
+        let mut node = PlanNode::new(id.clone(), NodeType::SubOperation, title, Executor::Decide);
+        node.requires = vec![resolved.binding.capability_key.clone()];
+        let Some((scenario, subject)) = &resolved.scenario else { return Ok(node) };
+        let child = self.child_plan(&id, scenario, subject, given)?;
+        let hash = child.plan.graph.graph_hash().map_err(|error| PlanError::Node {
+            node: id.to_string(),
+            problem: format!("cannot be hashed: {error}"),
+        })?;
+        let inputs = object(json!({ "scenario": scenario, "subject": subject, "graph_hash": hash }));
+        node.job_contract = Some(contract_of(SUB_OPERATION, inputs));
+        made.children.push(child);
+        Ok(node)
+    }
+
+    fn child_plan(
+        &self,
+        id: &NodeId,
+        scenario: &Address,
+        subject: &Address,
+        given: &Map<String, Value>,
+    ) -> Result<Child, PlanError> {
+        let request = self.request;
+        let mut path = self.path.clone();
+        path.push(scenario.to_string());
+        if self.path.contains(&scenario.to_string()) || path.len() > DEPTH_MAX {
+            return Err(PlanError::TooDeep { path, max: DEPTH_MAX });
+        }
+        let missing = |what: &Address| PlanError::Node {
+            node: id.to_string(),
+            problem: format!("needs `{what}`, which is not in the definition that is applied"),
+        };
+        let found = request.library.scenarios.iter().find(|(address, _)| address == scenario);
+        let found = found.ok_or_else(|| missing(scenario))?;
+        let address = found.1.template.address();
+        let template = request.library.templates.get(address).ok_or_else(|| missing(address))?;
+        let inputs = given.iter().filter(|(name, _)| template.inputs.contains_key(*name));
+        let inputs: Map<String, Value> = inputs.map(|(name, value)| (name.clone(), value.clone())).collect();
+        let spec =
+            if subject == request.subject.address { request.subject.spec.clone() } else { Value::Null };
+        let sites: Vec<Site> = match request.sites.iter().find(|site| site.address == *subject) {
+            Some(site) => vec![site.clone()],
+            None => request.sites.to_vec(),
+        };
+        let asked = ScenarioRequest {
+            scenario: found,
+            template,
+            subject: Subject { address: subject, spec: &spec },
+            sites: &sites,
+            inputs: &inputs,
+            ..request.clone()
+        };
+        // Its environment's gates stand before the operation that runs it, whose approval is given to its graph, too.
+        let plan = Planner { request: &asked, path }.plan(Vec::new(), BTreeSet::new())?;
+        let action = found.1.actions.first().cloned().unwrap_or_default();
+        Ok(Child {
+            requirement_id: id.to_string(),
+            scenario: scenario.clone(),
+            template_version: template.version,
+            action,
+            subject: subject.clone(),
+            plan,
+        })
+    }
+}
+
+fn title(placed: &Placed<'_>) -> String {
+    let title = placed.spec.title.as_deref().unwrap_or(&placed.spec.id);
+    match placed.id.as_str().strip_prefix(&format!("{}.", placed.spec.id)) {
+        Some(element) => format!("{title} {element}"),
+        None => title.to_owned(),
+    }
+}
+
+fn decides(capability: &str, inputs: FreeForm, spec: &NodeSpec) -> JobContract {
+    JobContract { timeout_s: spec.timeout_s, attempts: spec.attempts, ..contract_of(capability, inputs) }
+}
+
+fn contract_of(capability: &str, inputs: FreeForm) -> JobContract {
+    JobContract {
+        capability: capability.to_owned(),
+        inputs,
+        outputs: Vec::new(),
+        timeout_s: TIMEOUT_DEFAULT_S,
+        attempts: ATTEMPTS_DEFAULT,
+        backoff: Backoff::default(),
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    }
+}

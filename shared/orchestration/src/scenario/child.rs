@@ -1,0 +1,134 @@
+//! Operations that a node of another operation runs
+//!
+//! The child's id is derived from the attempt that runs it, so it is started once however often that is decided. Its
+//! end drives the node; where nobody did, reconcile looks at the node, which waits, within a minute. A node that has
+//! ended otherwise has its child cancelled as one of its consequences; a child that is only then begun cancels itself.
+
+use super::start::title;
+use crate::{
+    Engine, EngineError,
+    engine::{Decided, Deciding},
+    intents,
+    start::{NewOperation, operation},
+};
+use futures::{FutureExt as _, future::BoxFuture};
+use serde_json::json;
+use weir_domain::{
+    canonical::Digest,
+    engine::{LOOK_AGAIN, NodeRun, Operation, ParentNode},
+    failure::FailureSummary,
+    id::{Id as _, OperationId, PlanId},
+    operation::{OperationStatus, OperationType},
+    plan::{NodeStatus, Plan, PlanContext},
+};
+use weir_store::{Entity as _, Key, NodeKey};
+
+/// The operation that one attempt of a node runs
+fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId {
+    OperationId::derived(parent.millis(), &format!("{parent}/{ordinal}/{attempt}"))
+}
+
+/// Starts the child, or looks how it stands
+pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
+    let info = &d.operation.info;
+    let id = child_id(info.operation_id, d.node.ordinal, d.node.attempt);
+    let Some(child) = engine.table.operation_get(&info.scope, id).await? else {
+        return start(engine, d, id).await;
+    };
+    Ok(match child.status {
+        OperationStatus::Succeeded => Decided::Yes,
+        OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
+            let why = child.failure_summary.map_or_else(|| "it says no more".to_owned(), |it| it.message);
+            let message = format!("operation {id} ended as {}: {why}", child.status.as_str());
+            Decided::No(FailureSummary::new("sub_operation_failed", message))
+        }
+        OperationStatus::Created
+        | OperationStatus::Queued
+        | OperationStatus::Running
+        | OperationStatus::WaitingGate
+        | OperationStatus::WaitingIntervention
+        | OperationStatus::Paused
+        | OperationStatus::Verifying => Decided::Later(engine.clock.now() + LOOK_AGAIN),
+    })
+}
+
+async fn start(engine: &Engine, d: &Deciding<'_>, id: OperationId) -> Result<Decided, EngineError> {
+    let info = &d.operation.info;
+    let Some(plan) = child_plan(engine, d).await? else {
+        let message = "the plan has no plan for the operation that this node runs".to_owned();
+        return Ok(Decided::No(FailureSummary::new("sub_operation_missing", message)));
+    };
+    let PlanContext::Scenario(context) = &plan.context else {
+        return Err(EngineError::Inconsistent(format!("plan `{}` runs no scenario", plan.plan_id)));
+    };
+    let graph = intents::snapshot(engine, &plan).await?;
+    let identity =
+        json!({ "parent": info.operation_id, "ordinal": d.node.ordinal, "attempt": d.node.attempt });
+    let new = NewOperation {
+        operation_id: id,
+        scope: info.scope.clone(),
+        operation_type: OperationType::ScenarioRun,
+        plan_id: plan.plan_id,
+        intent_id: info.intent_id,
+        graph_hash: plan.graph_hash.clone(),
+        identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+        actor: info.actor.clone(),
+        title: title(context),
+        now: engine.clock.now(),
+        promotion_id: None,
+        release_id: None,
+        environment: info.environment.clone(),
+        rollback_of: None,
+        parent: Some(ParentNode {
+            operation: info.operation_id,
+            ordinal: d.node.ordinal,
+            attempt: d.node.attempt,
+        }),
+        // Its parent holds what the child uses alone, too.
+        exclusive: std::collections::BTreeSet::new(),
+    };
+    engine.place(operation(&graph.nodes, new), Vec::new()).await?;
+    Ok(Decided::Later(engine.clock.now() + LOOK_AGAIN))
+}
+
+/// The plan that the node's binding names
+async fn child_plan(engine: &Engine, d: &Deciding<'_>) -> Result<Option<Plan>, EngineError> {
+    let info = &d.operation.info;
+    let read = async |id: PlanId| engine.table.read::<Plan>(&Key::entity(&info.scope, Plan::KIND, id)).await;
+    let Some((parent, _)) = read(info.plan_id).await? else { return Ok(None) };
+    let node = d.plan_node.node_id.as_str();
+    let binding = parent.bindings.iter().find(|binding| binding.requirement_id == node);
+    let Some(id) = binding.and_then(|binding| binding.sub_operation_plan_id) else { return Ok(None) };
+    Ok(read(id).await?.map(|(plan, _)| plan))
+}
+
+/// The node has ended: a child that has not is not wanted any more
+///
+/// Boxed, since a cancel has consequences, and these may have children.
+pub(crate) fn cancel_child<'a>(
+    engine: &'a Engine,
+    key: &'a NodeKey,
+    node: &'a NodeRun,
+) -> BoxFuture<'a, Result<(), EngineError>> {
+    async move {
+        if node.attempt == 0 || node.status == NodeStatus::Succeeded {
+            return Ok(());
+        }
+        let id = child_id(key.operation, key.ordinal, node.attempt);
+        if engine.table.operation_get(&key.scope, id).await?.is_some_and(|child| child.is_active()) {
+            engine.cancel(&key.scope, id, "system:parent").await?;
+        }
+        Ok(())
+    }
+    .boxed()
+}
+
+/// The child has ended: the node that runs it looks again. Boxed, since that may end the parent, too
+pub(crate) fn ended<'a>(engine: &'a Engine, child: &'a Operation) -> BoxFuture<'a, Result<(), EngineError>> {
+    async move {
+        let Some(parent) = child.info.parent else { return Ok(()) };
+        let key = NodeKey::new(&child.info.scope, parent.operation, parent.ordinal);
+        engine.drive_node(&key).await
+    }
+    .boxed()
+}

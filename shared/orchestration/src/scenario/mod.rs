@@ -1,0 +1,13 @@
+//! Scenarios: any recipe of the definition, from an intent to a plan, an operation, and what follows from its end
+
+mod child;
+mod conclude;
+mod gather;
+mod plan;
+mod start;
+
+pub(crate) use child::{cancel_child, decide, ended};
+pub(crate) use conclude::conclude;
+pub(crate) use gather::scenarios;
+pub(crate) use plan::prepare;
+pub use start::start_scenario;

@@ -1,0 +1,112 @@
+//! The start of a scenario's operation
+
+use crate::{
+    Engine, EngineError,
+    delivery::{DeliveryError, Origin},
+    intents,
+    records::record,
+    start::{NewOperation, Placed, operation},
+};
+use serde_json::json;
+use weir_domain::{
+    actor::Actor,
+    canonical::Digest,
+    engine::Operation,
+    id::{Id as _, OperationId, PlanId},
+    operation::OperationType,
+    plan::{Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus, ScenarioContext},
+    scope::Scope,
+};
+use weir_store::{Entity as _, Key, Write};
+
+/// Starts a plan of a scenario. Started again, whoever asks meets the same operation: its id follows from the plan's
+pub async fn start_scenario(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    plan_id: PlanId,
+) -> Result<Placed, DeliveryError> {
+    let key = Key::entity(scope, Plan::KIND, plan_id);
+    let read = engine.table.read::<Plan>(&key).await.map_err(EngineError::from)?;
+    let (plan, version) = read.ok_or(DeliveryError::NoPlan(plan_id))?;
+    let PlanContext::Scenario(context) = &plan.context else {
+        return Err(DeliveryError::Incomplete("the plan runs no scenario".to_owned()));
+    };
+    let operation_id = operation_of(&plan);
+    if let Some(parent) = context.part_of {
+        return Err(DeliveryError::PartOf(plan_id, parent));
+    }
+    if plan.status == PlanStatus::Active {
+        return Ok(Placed::Other(operation_id));
+    }
+    if plan.status == PlanStatus::Unbound {
+        return Err(DeliveryError::Unbound(plan_id, missing(&plan)));
+    }
+    let expired = plan.expires_at.is_some_and(|at| at.millis() < engine.clock.now());
+    if plan.status != PlanStatus::Ready || expired {
+        return Err(DeliveryError::NotStartable(plan_id, plan.status));
+    }
+    let graph = intents::snapshot(engine, &plan).await?;
+    let made = made(scope, actor, origin, &plan, context, &graph)?;
+    let status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
+    let active = Plan { status, ..plan.clone() };
+    let metadata = json!({ "plan_id": plan_id, "operation_id": operation_id, "graph_hash": plan.graph_hash });
+    let subject = ("operation", operation_id.to_string());
+    let writes = vec![
+        Write::Replace { expected: version, record: record(scope, &active)? },
+        engine.audit(scope, actor, "operation.create", subject, metadata, origin.request_id)?,
+    ];
+    Ok(engine.place(made, writes).await?)
+}
+
+/// What has no provider, with the reason
+fn missing(plan: &Plan) -> Vec<String> {
+    let mut told = weir_domain::planner::missing(plan);
+    if told.is_empty() {
+        told.push("an operation that it would run has no provider for something".to_owned());
+    }
+    told
+}
+
+fn operation_of(plan: &Plan) -> OperationId {
+    OperationId::derived(plan.created_at.millis().0, &format!("plan/{}", plan.plan_id))
+}
+
+fn made(
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    plan: &Plan,
+    context: &ScenarioContext,
+    graph: &PlanSnapshot,
+) -> Result<Operation, EngineError> {
+    let scenario = plan.scenario_ref.as_ref().map(|it| it.scenario.clone());
+    let identity = json!({
+        "type": OperationType::ScenarioRun, "scope": scope, "scenario": scenario, "action": context.action,
+        "resource": context.resource, "inputs": context.inputs,
+    });
+    let new = NewOperation {
+        operation_id: operation_of(plan),
+        scope: scope.clone(),
+        operation_type: OperationType::ScenarioRun,
+        plan_id: plan.plan_id,
+        intent_id: plan.intent_id,
+        graph_hash: plan.graph_hash.clone(),
+        identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+        actor: actor.clone(),
+        title: title(context),
+        now: origin.now,
+        promotion_id: None,
+        release_id: None,
+        environment: context.environment.as_ref().map(ToString::to_string),
+        rollback_of: None,
+        parent: None,
+        exclusive: plan.exclusive.clone(),
+    };
+    Ok(operation(&graph.nodes, new))
+}
+
+pub(super) fn title(context: &ScenarioContext) -> String {
+    format!("{} {}", context.action, context.resource)
+}
