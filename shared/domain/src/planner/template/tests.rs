@@ -183,7 +183,8 @@ fn every_kind_of_node_is_planned_as_what_it_is() {
         { "id": "freeze", "type": "gate", "gate": { "freeze_window": {} }, "depends_on": ["gate"] },
         { "id": "hand", "type": "intervention", "with": { "ask": "look at ${resource.name}" }, "depends_on": ["freeze"] },
         check("look", json!({ "depends_on": ["hand"], "on_failure": "pause" })),
-        { "id": "said", "type": "evidence", "depends_on": ["look"], "on_failure": "rollback" },
+        check("again", json!({ "depends_on": ["look"] })),
+        { "id": "said", "type": "evidence", "depends_on": ["again"], "on_failure": "rollback" },
     ]));
     let planned = world.plan(json!({})).unwrap();
     let kinds: Vec<_> = planned.graph.nodes().iter().map(|node| (node.node_type, node.on_failure)).collect();
@@ -194,6 +195,7 @@ fn every_kind_of_node_is_planned_as_what_it_is() {
             (NodeType::Gate, OnFailure::Fail),
             (NodeType::Intervention, OnFailure::Fail),
             (NodeType::Verification, OnFailure::Pause),
+            (NodeType::Verification, OnFailure::Fail),
             (NodeType::Evidence, OnFailure::Rollback),
         ]
     );
