@@ -48,6 +48,7 @@ weir_edge::endpoints![
     intervention::InterventionList,
     operation::OperationCancel,
     operation::OperationCreate,
+    operation::OperationExplain,
     operation::OperationGet,
     operation::OperationList,
     operation::OperationPause,

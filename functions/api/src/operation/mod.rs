@@ -2,6 +2,9 @@
 
 mod cancel;
 mod create;
+mod explain;
+#[cfg(test)]
+mod explain_tests;
 mod get;
 #[cfg(test)]
 mod hold_tests;
@@ -19,6 +22,7 @@ mod wish;
 
 pub use cancel::OperationCancel;
 pub use create::OperationCreate;
+pub use explain::OperationExplain;
 pub use get::OperationGet;
 pub use list::OperationList;
 pub use pause::OperationPause;

@@ -73,6 +73,11 @@ impl Facts {
         }
     }
 
+    /// The record of the gate at `ordinal`, if it waits
+    pub fn gate(&self, ordinal: u32) -> Option<&Gate> {
+        self.gates.get(&ordinal)?.0.as_ref()
+    }
+
     /// Nobody has begun the attempt yet
     fn start(&self, node: &NodeRun, plan_node: &PlanNode) -> Wait {
         let since: Time = node.ready_at.unwrap_or(self.now).into();

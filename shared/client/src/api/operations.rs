@@ -4,6 +4,7 @@ use crate::api::{ApiError, Client, IdempotencyKey};
 use weir_domain::id::{DeploymentId, OperationId, PlanId};
 use weir_edge::wire::{
     deployment::DeploymentView,
+    explain::Explanation,
     intent::{IntentCreate, IntentPlanned, IntentView},
     operation::{OperationCancel, OperationHold, OperationView, Timeline},
     page::Page,
@@ -43,6 +44,11 @@ impl Client {
     /// One operation with its nodes and what it waits for
     pub async fn operation_show(&self, id: OperationId) -> Result<OperationView, ApiError> {
         self.get(&format!("/v1/operations/{id}"), &[]).await
+    }
+
+    /// Why an operation is not further, and when it could be
+    pub async fn operation_explain(&self, id: OperationId) -> Result<Explanation, ApiError> {
+        self.get(&format!("/v1/operations/{id}/explain"), &[]).await
     }
 
     /// What happened in an operation, the earliest first

@@ -54,6 +54,7 @@ impl Server {
             .route("/v1/operations", get(operations))
             .route("/v1/operations/{id}", get(operation))
             .route("/v1/operations/{id}/timeline", get(timeline))
+            .route("/v1/operations/{id}/explain", get(explain))
             .route("/v1/operations/{id}/cancel", post(cancel))
             .route("/v1/operations/{id}/pause", post(|server, id| hold(server, id, true)))
             .route("/v1/operations/{id}/resume", post(|server, id| hold(server, id, false)))
@@ -350,5 +351,13 @@ async fn hold(Shared(server): Shared<Server>, Path(id): Path<OperationId>, pause
             state.operations.get_mut(&id).ok_or_else(|| problem(404, "W0404", "no such operation"))?;
         running.paused = paused;
         Ok(Json(view(state, id)))
+    })
+}
+
+async fn explain(Shared(server): Shared<Server>, Path(id): Path<OperationId>) -> Answer {
+    server.with(|state| {
+        let shown = view(state, id);
+        Ok(Json(json!({ "operation_id": id, "title": shown["title"], "status": shown["status"],
+            "since": shown["updated_at"], "waits": shown["waits"], "commands": [] })))
     })
 }

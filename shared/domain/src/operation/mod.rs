@@ -1,10 +1,12 @@
 //! Operations: executions of plans
 
+pub mod explain;
 pub mod kind;
 pub mod status;
 pub mod summary;
 pub mod view;
 
+pub use explain::{EarliestStart, Held, Opens, earliest_start, held};
 pub use kind::OperationType;
 pub use status::{OperationCommand, OperationStatus, Shown, shown_status};
 pub use summary::{UnknownCount, check_counts, count_keys, node_counts, target_counts};

@@ -8,6 +8,7 @@ pub mod artifact;
 pub mod definition;
 pub mod deployment;
 pub mod evidence;
+pub mod explain;
 pub mod gate;
 pub mod health;
 pub mod intent;

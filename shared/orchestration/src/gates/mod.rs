@@ -22,7 +22,9 @@ use weir_domain::{
     delivery::{GateOutcome, PromotionCommand},
     engine::{LOOK_AGAIN, Operation},
     failure::FailureSummary,
-    gate::{Gate, GateAnswer, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge, void},
+    gate::{
+        Gate, GateAnswer, GateFacts, GateSpec, GateStatus, VerdictResult, apply, closure_hash, judge, void,
+    },
     id::{GateId, Id as _, OperationId},
     plan::{Graph, NodeType, OnFailure},
     time::Millis,
@@ -51,6 +53,20 @@ pub async fn ask(
     let gate = engine.table.read::<Gate>(&key).await?.map(|(gate, _)| gate);
     let facts = facts::gather(engine, operation, graph, spec, gate.clone()).await?;
     Ok(Some((gate, spec.ask(&facts, engine.clock.now()))))
+}
+
+/// What the gate at `ordinal` is decided on, its record included; nothing where there is no gate
+pub async fn facts_of(
+    engine: &Engine,
+    operation: &Operation,
+    graph: &Graph,
+    ordinal: u32,
+) -> Result<Option<GateFacts>, EngineError> {
+    let Some(spec) = graph.node(ordinal).and_then(|node| node.gate.as_ref()) else { return Ok(None) };
+    let info = &operation.info;
+    let key = Key::entity(&info.scope, Gate::KIND, gate_id(info.operation_id, ordinal));
+    let gate = engine.table.read::<Gate>(&key).await?.map(|(gate, _)| gate);
+    facts::gather(engine, operation, graph, spec, gate).await.map(Some)
 }
 
 pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {

@@ -13,7 +13,11 @@ use crate::{
 };
 use clap::{Args, Subcommand};
 use std::fmt::Write as _;
-use weir_domain::{id::OperationId, operation::OperationStatus};
+use weir_domain::{
+    id::OperationId,
+    operation::{Held, OperationStatus},
+};
+use weir_edge::wire::explain::Explanation;
 use weir_edge::wire::operation::{OperationCancel, OperationHold, OperationView, Timeline};
 
 /// Operations: plans that run
@@ -202,25 +206,60 @@ async fn timeline(session: &mut Session, id: OperationId) -> Result<Exit, Failur
 
 /// `weir explain …`
 pub async fn explain(session: &mut Session, command: &Explain) -> Result<Exit, Failure> {
-    let operation = session.client()?.operation_show(command.operation).await?;
-    session.show(&operation, explained)?;
+    let client = session.client()?;
+    let found = client.operation_explain(command.operation).await?;
+    if found.status.is_terminal() && !session.is_json() {
+        let operation = client.operation_show(command.operation).await?;
+        session.show(&operation, render::ending)?;
+        return Ok(Exit::Done);
+    }
+    session.show(&found, explained)?;
+    for command in &found.commands {
+        session.next("what can be done", command);
+    }
     Ok(Exit::Done)
 }
 
-fn explained(operation: &OperationView, style: Style) -> String {
-    let age = style.since(operation.updated_at).filter(|_| !operation.status.is_terminal());
-    let age = age.map(|age| format!(" · {age}")).unwrap_or_default();
-    let status = style.strong(operation.status.as_str());
-    let mut text = format!("{status}{age} · {}\n", plain(&operation.title));
-    if operation.status.is_terminal() {
-        text.push_str(&render::ending(operation, style));
-        return text;
+fn explained(found: &Explanation, style: Style) -> String {
+    let age = style.since(found.since).map(|age| format!(" · {age}")).unwrap_or_default();
+    let mut text = format!("{}{age} · {}\n", style.strong(found.status.as_str()), plain(&found.title));
+    let held = match &found.held {
+        Some(Held::Paused { by, .. }) => Some(format!("paused by {by}: nothing further begins")),
+        Some(Held::Ending { by }) => Some(format!("asked to end by {by}: nothing further begins")),
+        Some(Held::Queued { behind }) => {
+            let behind: Vec<String> = behind.iter().map(ToString::to_string).collect();
+            Some(format!("queued behind {}", behind.join(", ")))
+        }
+        Some(Held::Beginning {}) => Some("its nodes are being put".to_owned()),
+        None => None,
+    };
+    if let Some(held) = held {
+        let _ = writeln!(text, "  {}", style.warn(plain(&held)));
     }
-    for wait in &operation.waits {
-        let _ = writeln!(text, "  {} {}", wait.node_id, render::wait(wait, style));
+    for obstacle in &found.waits {
+        let _ = writeln!(text, "  {} {}", obstacle.wait.node_id, render::wait(&obstacle.wait, style));
+        for said in &obstacle.said {
+            let _ = writeln!(text, "    {} {}", style.good("✔"), plain(said));
+        }
+        for excluded in &obstacle.excluded {
+            let _ = writeln!(text, "    {} not {}", style.dim("·"), plain(excluded));
+        }
     }
-    if operation.waits.is_empty() {
-        let _ = writeln!(text, "  it waits for nobody: {}", plain(&operation.current_phase));
+    if found.waits.is_empty() && found.held.is_none() {
+        text.push_str("  it waits for nobody\n");
     }
+    let _ = writeln!(text, "  earliest possible start: {}", earliest(found, style));
     text
+}
+
+/// `deploy.prd-1 now, when approval is decided`
+fn earliest(found: &Explanation, style: Style) -> String {
+    let Some(start) = &found.earliest else { return "nothing is left that could begin".to_owned() };
+    let is_now = style.now.is_none_or(|now| start.at <= now);
+    let when = if is_now { "now".to_owned() } else { format!("not before {}", date_time(start.at)) };
+    let after: Vec<String> = start.after.iter().map(ToString::to_string).collect();
+    let after =
+        if after.is_empty() { String::new() } else { format!(", when {} is done", after.join(" and ")) };
+    let running = if start.after_running { ", after what runs now" } else { "" };
+    format!("{} {when}{after}{running}", start.node_id)
 }

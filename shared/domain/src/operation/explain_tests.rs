@@ -1,0 +1,125 @@
+use super::*;
+use crate::{
+    engine::Terms,
+    failure::FailureSummary,
+    gate::{FreezeGate, GateSpec},
+    plan::{Backoff, Executor, Idempotency, JobContract, OnFailure},
+};
+
+const NOW: Millis = Millis(1_000_000);
+
+fn node(name: &str, node_type: NodeType, needs: &[&str]) -> PlanNode {
+    let decided = matches!(node_type, NodeType::Gate | NodeType::Intervention | NodeType::Evidence);
+    let runs = if decided { Executor::Decide } else { Executor::Job };
+    let mut node = PlanNode::new(name.parse().unwrap(), node_type, name, runs);
+    node.depends_on = needs.iter().map(|need| need.parse().unwrap()).collect();
+    if node_type == NodeType::Gate {
+        node.gate = Some(GateSpec::FreezeWindow(
+            serde_json::from_value::<FreezeGate>(
+                serde_json::json!({ "environment": "environment.production" }),
+            )
+            .unwrap(),
+        ));
+    }
+    node.job_contract = (!decided).then(|| JobContract {
+        capability: "http".to_owned(),
+        inputs: serde_json::Map::new(),
+        outputs: Vec::new(),
+        timeout_s: 60,
+        attempts: 2,
+        backoff: Backoff::default(),
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    });
+    node
+}
+
+/// approval → freeze → deploy → verify, and beside it look → tidy
+fn graph() -> Graph {
+    use NodeType::{Gate, Intervention, Job, Verification};
+    Graph::new(vec![
+        node("approval", Gate, &[]),
+        node("freeze", Gate, &["approval"]),
+        node("deploy", Job, &["freeze"]),
+        node("verify", Verification, &["deploy"]),
+        node("look", Intervention, &["verify"]),
+        node("check", Verification, &["look"]),
+    ])
+    .unwrap()
+}
+
+fn run(graph: &Graph, name: &str, status: NodeStatus) -> NodeRun {
+    let ordinal = graph.ordinal_of(&name.parse().unwrap()).unwrap();
+    let plan_node = graph.node(ordinal).unwrap();
+    let terms = Terms {
+        kind: plan_node.node_type,
+        runs: plan_node.runs.clone(),
+        on_failure: OnFailure::Fail,
+        attempts: 2,
+        timeout_s: 60,
+        backoff: Backoff::default(),
+        deadline_s: None,
+    };
+    NodeRun { status, attempt: 1, ..NodeRun::new(ordinal, 0, terms, [], []) }
+}
+
+/// What `earliest_start` says, as `node at +ms after a,b (running)`
+fn earliest(runs: &[NodeRun], approval: Opens, freeze: impl Fn(Millis) -> Opens) -> String {
+    let graph = graph();
+    let nodes = runs.iter().map(|run| (run.ordinal, run)).collect();
+    let named = |ordinal: u32| graph.node(ordinal).unwrap().node_id.to_string();
+    let opens = |ordinal, at| if named(ordinal) == "approval" { approval } else { freeze(at) };
+    let Some(found) = earliest_start(&graph, &nodes, opens, NOW) else { return "nothing".to_owned() };
+    let after: Vec<String> = found.after.iter().map(ToString::to_string).collect();
+    let running = if found.after_running { " (running)" } else { "" };
+    format!("{} at +{} after [{}]{running}", found.node_id, (found.at.millis() - NOW).0, after.join(","))
+}
+
+#[test]
+fn the_earliest_start_follows_from_quorums_windows_and_what_runs() {
+    use NodeStatus::{Failed, Ready, Running, Succeeded, Waiting};
+    let graph = graph();
+    let at = |name: &str, status| run(&graph, name, status);
+    let now = |at: Millis| Opens::At(at);
+    let window = |at: Millis| Opens::At(if at < NOW + Millis(500) { NOW + Millis(500) } else { at });
+    let suspended =
+        |name: &str| NodeRun { error: Some(FailureSummary::new("broke", "it broke")), ..at(name, Waiting) };
+    let retried = NodeRun { not_before: Some(NOW + Millis(70)), attempt: 2, ..at("deploy", Ready) };
+    let gates = || vec![at("approval", Succeeded), at("freeze", Succeeded)];
+    let with = |more: Vec<NodeRun>| gates().into_iter().chain(more).collect::<Vec<_>>();
+    let cases = [
+        (vec![], Opens::Somebody, true, "deploy at +0 after [approval]"),
+        (vec![], Opens::Somebody, false, "deploy at +500 after [approval]"),
+        (vec![], Opens::Never, true, "nothing"),
+        (vec![at("approval", Failed)], Opens::Somebody, true, "nothing"),
+        (vec![at("approval", Succeeded)], Opens::Never, false, "deploy at +500 after []"),
+        (with(vec![at("deploy", Ready)]), Opens::Never, true, "deploy at +0 after []"),
+        (with(vec![retried]), Opens::Never, true, "deploy at +70 after []"),
+        (with(vec![at("deploy", Running)]), Opens::Never, true, "verify at +0 after [] (running)"),
+        (with(vec![suspended("deploy")]), Opens::Never, true, "verify at +0 after [deploy]"),
+        (
+            with(vec![at("deploy", Succeeded), at("verify", Succeeded), at("look", Waiting)]),
+            Opens::Never,
+            true,
+            "check at +0 after [look]",
+        ),
+        (with(vec![at("deploy", Failed)]), Opens::Never, true, "nothing"),
+    ];
+    for (runs, approval, is_clear, expected) in cases {
+        let found = if is_clear { earliest(&runs, approval, now) } else { earliest(&runs, approval, window) };
+        let names: Vec<_> = runs.iter().map(|run| (run.ordinal, run.status)).collect();
+        assert_eq!(found, expected, "{names:?}");
+    }
+}
+
+#[test]
+fn a_freeze_that_is_asked_later_answers_for_that_time() {
+    // The approval opens by itself at +400, when the window of +300 … +900 holds already.
+    let freeze = |at: Millis| {
+        let inside = NOW + Millis(300) <= at && at < NOW + Millis(900);
+        Opens::At(if inside { NOW + Millis(900) } else { at })
+    };
+    assert_eq!(earliest(&[], Opens::At(NOW), freeze), "deploy at +0 after []");
+    assert_eq!(earliest(&[], Opens::At(NOW + Millis(400)), freeze), "deploy at +900 after []");
+}

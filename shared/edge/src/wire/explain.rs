@@ -1,0 +1,50 @@
+//! Why an operation is not further, and when it could be
+
+use super::operation::Wait;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use weir_domain::{
+    id::OperationId,
+    operation::{EarliestStart, Held, OperationStatus},
+    time::Time,
+};
+
+/// `GET /v1/operations/{operation}/explain`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct Explanation {
+    /// The operation
+    pub operation_id: OperationId,
+    /// What it is about, for people
+    pub title: String,
+    /// Where it stands
+    pub status: OperationStatus,
+    /// When it moved last
+    pub since: Time,
+    /// What holds it as a whole
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
+    /// Everything that its nodes wait for now
+    pub waits: Vec<Obstacle>,
+    /// When the next piece of work could begin; absent where none is left that could
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earliest: Option<EarliestStart>,
+    /// What can be done about it, as commands
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+}
+
+/// Something that a node waits for, with what has been said and who cannot say it
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct Obstacle {
+    /// What, who can end it, since when
+    #[serde(flatten)]
+    pub wait: Wait,
+    /// What has been said so far: `bob approved at …`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
+    /// Who may not decide, and why: `alice: asked for it …`
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<String>,
+}
