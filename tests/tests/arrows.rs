@@ -60,6 +60,7 @@ fn each_service_is_called_by_one_crate() {
     for (client, owner) in [
         ("aws-sdk-dynamodb", "weir-store"),
         ("aws-sdk-kms", "weir-ledger"),
+        ("aws-sdk-lambda", "weir-adapters"),
         ("aws-sdk-s3", "weir-ledger"),
         ("aws-sdk-sfn", "weir-orchestration"),
         ("aws-sdk-sqs", "weir-orchestration"),

@@ -233,7 +233,7 @@ impl Shop {
 
 /// What the task asks for
 pub fn input(task: &Task) -> &DeployInput {
-    let TaskWork::DeployHost(input) = &task.work;
+    let TaskWork::DeployHost(input) = &task.work else { panic!("no deployment") };
     input
 }
 

@@ -4,7 +4,9 @@
 
 mod agent;
 mod artifact;
+mod assignment;
 mod audit;
+mod callback;
 mod definition;
 mod deployment;
 mod evidence;
@@ -32,7 +34,10 @@ weir_edge::endpoints![
     agent::AgentTokenCreate,
     artifact::ArtifactCreate,
     artifact::ArtifactGet,
+    assignment::AssignmentRunCreate,
+    assignment::AssignmentSnapshotList,
     audit::AuditList,
+    callback::CallbackCreate,
     definition::DefinitionApply,
     definition::DefinitionPlan,
     definition::DefinitionUpload,

@@ -34,6 +34,11 @@ fn well_formed(entry: &Entry, name: &str) -> String {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let schema = (entry.schemas)(&mut generator).path;
     let property = &schema.as_value()["properties"][name];
+    if let Some((prefix, _)) =
+        property["pattern"].as_str().and_then(|it| it.trim_start_matches('^').split_once('_'))
+    {
+        return format!("{prefix}_{BODY}");
+    }
     let reference = property["$ref"].as_str().or_else(|| property["allOf"][0]["$ref"].as_str()).unwrap();
     let kind = reference.rsplit('/').next().unwrap();
     let pattern = generator.definitions()[kind]["pattern"].as_str().unwrap().to_owned();
@@ -62,7 +67,7 @@ fn every_route_is_whole_and_its_own() {
         assert!(route.path.starts_with("/v1/") && !route.summary.is_empty(), "{}", route.operation);
         let checked = matches!(route.auth, Auth::Bearer | Auth::Agent);
         assert_eq!(checked, !route.permission.is_empty(), "{}", route.operation);
-        let callback = matches!(route.auth, Auth::Agent | Auth::SlackSignature);
+        let callback = matches!(route.auth, Auth::Agent | Auth::SlackSignature | Auth::Callback);
         assert!(
             route.method == Method::Get || route.idempotency != Idempotency::None || callback,
             "`{}` must say what a repeat means",
@@ -90,7 +95,7 @@ fn who_may_do_what_is_this() {
                 Auth::Bearer if authz::require(&actor, route.permission).is_ok() => "yes",
                 Auth::Agent if role.name == authz::AGENT => "yes",
                 Auth::Bearer | Auth::Agent => ".",
-                Auth::Registration | Auth::SlackSignature | Auth::Public => "-",
+                Auth::Registration | Auth::SlackSignature | Auth::Callback | Auth::Public => "-",
             };
             write!(table, " {mark:<width$}", width = role.name.len()).unwrap();
         }
@@ -106,7 +111,7 @@ async fn nobody_gets_in_without_a_credential_and_a_role() {
     for entry in ENDPOINTS {
         let path = filled(entry, |name| well_formed(entry, name));
         let expected = match entry.route.auth {
-            Auth::Bearer | Auth::Agent | Auth::Registration => "401 unauthenticated",
+            Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Callback => "401 unauthenticated",
             Auth::SlackSignature => "401 invalid-signature",
             Auth::Public => "200",
         };

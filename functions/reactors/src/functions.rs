@@ -27,10 +27,14 @@ pub const REACTORS: &[FunctionSpec] = &[
         uses: &[
             Use::ObjectsRead("definitions/"),
             Use::ObjectsRead("ledger/"),
+            Use::ObjectsRead("snapshots/"),
             Use::ObjectsRead("state/"),
             Use::ObjectsWrite("ledger/"),
             Use::ObjectsWrite("logs/"),
+            Use::ObjectsWrite("outputs/"),
+            Use::ObjectsWrite("snapshots/"),
             Use::ObjectsWrite("state/"),
+            Use::InvokeJobFunctions,
         ],
         timeout_s: 900,
         ..REACTOR

@@ -1,14 +1,18 @@
 //! `verify.http`: asks a target over HTTP how it is, a few times, and believes the first good answer
 
-use crate::{Adapter, Call, Done, Failed};
+use crate::{
+    Adapter, Call, Done, Failed, inputs, line,
+    net::{self, Net},
+};
 use async_trait::async_trait;
+use reqwest::Method;
 use serde::Deserialize;
-use std::{fmt::Write as _, sync::OnceLock, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 /// Asks over HTTP
 #[derive(Debug)]
 pub struct VerifyHttp {
-    client: OnceLock<Result<reqwest::Client, String>>,
+    net: Arc<Net>,
 }
 
 /// How to ask
@@ -39,25 +43,9 @@ const fn five() -> u64 {
 }
 
 impl VerifyHttp {
-    /// The adapter; its client is made when it is first used
-    pub const fn new() -> Self {
-        Self { client: OnceLock::new() }
-    }
-
-    fn client(&self) -> Result<&reqwest::Client, Failed> {
-        let made = self.client.get_or_init(|| {
-            // Refused when another part of the process has installed one, which is as good.
-            let _installed = rustls::crypto::ring::default_provider().install_default();
-            let redirects = reqwest::redirect::Policy::none();
-            reqwest::Client::builder().redirect(redirects).build().map_err(|error| error.to_string())
-        });
-        made.as_ref().map_err(|error| failed("not_possible", error.clone(), true, String::new()))
-    }
-}
-
-impl Default for VerifyHttp {
-    fn default() -> Self {
-        Self::new()
+    /// An adapter that asks over `net`
+    pub const fn new(net: Arc<Net>) -> Self {
+        Self { net }
     }
 }
 
@@ -68,50 +56,39 @@ impl Adapter for VerifyHttp {
     }
 
     async fn run(&self, call: &Call) -> Result<Done, Failed> {
-        let ask: Ask = serde_json::from_value(call.inputs.clone().into())
-            .map_err(|error| failed("bad_inputs", error.to_string(), false, String::new()))?;
-        let base = call.base_url.as_deref().ok_or_else(|| {
-            failed("no_address", "nobody has said where the target answers".to_owned(), true, String::new())
-        })?;
-        let url = format!("{}{}", base.trim_end_matches('/'), ask.path);
-        let client = self.client()?;
+        let ask: Ask = inputs(call)?;
+        let url = net::address(call.base_url.as_deref(), &ask.path)?;
         let (mut log, mut last) = (String::new(), "it was not asked".to_owned());
         for attempt in 1..=ask.attempts.max(1) {
             if attempt > 1 {
                 tokio::time::sleep(Duration::from_secs(ask.interval_s)).await;
             }
-            let request = client.get(&url).timeout(Duration::from_secs(ask.timeout_s.max(1)));
+            let timeout = Duration::from_secs(ask.timeout_s.max(1));
+            let request = self.net.request(Method::GET, &url)?.timeout(timeout);
             last = match request.header("x-weir-attempt", &call.attempt_id).send().await {
                 Ok(answer) if answer.status().as_u16() == ask.expect_status => {
-                    line(&mut log, attempt, &ask.path, &answer.status().to_string());
-                    return Ok(Done { log });
+                    line(&mut log, format!("{attempt}. GET {}: {}", ask.path, answer.status()));
+                    return Ok(Done { log, ..Done::default() });
                 }
                 Ok(answer) => answer.status().to_string(),
-                Err(error) if error.is_timeout() => format!("no answer within {} s", ask.timeout_s),
-                Err(error) if error.is_connect() => "nobody listens".to_owned(),
-                Err(_) => "the connection broke".to_owned(),
+                Err(error) => match net::no_answer(&error, timeout) {
+                    failed if !failed.retryable => return Err(failed.after(&log)),
+                    failed => failed.message,
+                },
             };
-            line(&mut log, attempt, &ask.path, &last);
+            line(&mut log, format!("{attempt}. GET {}: {last}", ask.path));
         }
         let message =
             format!("GET {}: {last}, {} times; expected {}", ask.path, ask.attempts, ask.expect_status);
         // Asked often enough: another attempt at the node would only say the same again.
-        Err(failed("not_healthy", message, false, log))
+        Err(Failed { log, ..Failed::terminal("not_healthy", message) })
     }
-}
-
-fn line(log: &mut String, attempt: u32, path: &str, answer: &str) {
-    // Writing to a text cannot fail.
-    let _written = writeln!(log, "{attempt}. GET {path}: {answer}");
-}
-
-fn failed(code: &'static str, message: String, retryable: bool, log: String) -> Failed {
-    Failed { code, message, retryable, log }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::Reach;
     use serde_json::json;
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -137,13 +114,8 @@ mod tests {
 
     async fn ask(base_url: Option<String>) -> Result<Done, Failed> {
         let inputs = json!({ "path": "/healthz", "attempts": 3, "interval_s": 0, "timeout_s": 5 });
-        let call = Call {
-            attempt_id: "op/1/1".to_owned(),
-            inputs: inputs.as_object().unwrap().clone(),
-            base_url,
-            time_limit: Duration::from_secs(60),
-        };
-        VerifyHttp::new().run(&call).await
+        let call = Call { inputs: inputs.as_object().unwrap().clone(), base_url, ..crate::tests::call() };
+        VerifyHttp::new(Arc::new(Net::new(Reach::Anywhere))).run(&call).await
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 //! Every refusal arrives as [`ApiError::Problem`].
 
 mod agents;
+mod assignments;
 mod definition;
 mod delivery;
 mod error;

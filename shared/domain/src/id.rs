@@ -132,6 +132,8 @@ ids! {
     EventId = "evt", "timeline event";
     /// One request to the API
     RequestId = "req", "request";
+    /// All assignments of an external directory at one time
+    SnapshotId = "snp", "assignment snapshot";
     /// One upload under way
     UploadId = "upl", "upload";
 }

@@ -4,6 +4,7 @@
 //! needs of the world comes in as an argument; what it decides goes out as a value.
 
 pub mod actor;
+pub mod assignment;
 pub mod audit;
 pub mod canonical;
 pub mod definition;

@@ -37,6 +37,7 @@ pub const ROLES: &[Role] = &[
             "*:read",
             "agent:register",
             "artifact:create",
+            "assignment:run",
             "definition:apply",
             "definition:plan",
             "definition:upload",

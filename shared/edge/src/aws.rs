@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TRY_TIMEOUT: Duration = Duration::from_secs(8);
 /// How often a call is tried
 const TRIES: u32 = 3;
+/// How long a function that a job invokes may take: as long as `job_run` itself
+const INVOKE_TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Makes the clients of one function
 #[derive(Debug, Clone)]
@@ -64,6 +66,18 @@ impl Aws {
     pub fn s3(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::config::Builder::from(&self.sdk).force_path_style(self.emulated);
         aws_sdk_s3::Client::from_conf(config.build())
+    }
+
+    /// Lambda, for jobs: they wait for what they invoke, and the engine is who tries again
+    pub fn lambda(&self) -> aws_sdk_lambda::Client {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(INVOKE_TIMEOUT)
+            .build();
+        let config = aws_sdk_lambda::config::Builder::from(&self.sdk)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        aws_sdk_lambda::Client::from_conf(config.build())
     }
 
     /// Step Functions

@@ -9,6 +9,7 @@ use weir_domain::{
     scope::Scope,
     time::Millis,
 };
+use weir_orchestration::callbacks::CallbackRow;
 
 /// A call that has been let in: who, where, what
 pub struct Call<E: Endpoint> {
@@ -46,6 +47,8 @@ pub enum Proof {
     Registration(Box<RegistrationToken>),
     /// A signature of Slack; the actor is not known until the handler has read who clicked
     Slack,
+    /// The token of a callback; which attempt it may end
+    Callback(Box<CallbackRow>),
     /// None was asked for
     Nothing,
 }
@@ -55,7 +58,7 @@ impl<E: Endpoint> Call<E> {
     pub fn agent(&self) -> Result<AgentId, Problem> {
         match &self.proof {
             Proof::Agent(agent) => Ok(*agent),
-            Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Nothing => {
+            Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Callback(_) | Proof::Nothing => {
                 Err(Problem::new(Kind::Forbidden, "only an agent, with its own credential, may do this"))
             }
         }

@@ -1,6 +1,7 @@
 //! What a function is told by its environment: read once, here, and nowhere else
 
 use crate::{authn::dev_token::DevToken, wire::secret::Secret};
+use weir_adapters::{Secrets, SecretsError};
 use weir_domain::{
     engine::CHECK_IN,
     scope::{Name, NameError},
@@ -35,6 +36,10 @@ pub struct Config {
     pub slack_signing_secret: Option<Secret>,
     /// Where notices for people are posted, if anywhere
     pub slack_webhook_url: Option<Secret>,
+    /// What jobs are told in confidence, by name
+    pub job_secrets: Secrets,
+    /// Where the API answers, as others see it; without it no job can be called back
+    pub public_url: Option<String>,
     /// Tokens of the local stage
     pub dev_tokens: Vec<DevToken>,
     /// How long an active operation may rest before somebody looks whether it still moves
@@ -64,6 +69,9 @@ pub enum ConfigError {
     /// The dev tokens cannot be read
     #[error("`WEIR_DEV_TOKENS` cannot be read: {0}")]
     DevTokens(String),
+    /// The jobs' secrets cannot be read
+    #[error("`WEIR_JOB_SECRETS` cannot be read: {0}")]
+    JobSecrets(#[from] SecretsError),
     /// Dev tokens where they must not be
     #[error("`WEIR_DEV_TOKENS` is set on stage `{0}`: dev tokens are for the stage `local` only")]
     DevTokensRefused(String),
@@ -100,6 +108,8 @@ impl Config {
             signing_key: required("WEIR_SIGNING_KEY")?,
             slack_signing_secret: optional("WEIR_SLACK_SIGNING_SECRET").map(Secret::new),
             slack_webhook_url: optional("WEIR_SLACK_WEBHOOK_URL").map(Secret::new),
+            job_secrets: Secrets::from_json(&optional("WEIR_JOB_SECRETS").unwrap_or_default())?,
+            public_url: optional("WEIR_PUBLIC_URL"),
             dev_tokens,
             check_in: check_in(optional("WEIR_CHECK_IN_S"))?,
             log: optional("WEIR_LOG").unwrap_or_else(|| "info".to_owned()),

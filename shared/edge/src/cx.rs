@@ -1,7 +1,12 @@
 //! What a function works with: made when it is first used, so that each pays only for what it needs
 
-use crate::{Problem, aws::Aws, config::Config};
+use crate::{
+    Problem,
+    aws::Aws,
+    config::{Config, LOCAL},
+};
 use std::sync::{Arc, OnceLock};
+use weir_adapters::{Adapters, net::Reach};
 use weir_domain::{audit::AuditEvent, definition::address::Address, scope::Scope};
 use weir_ledger::{KmsSigner, Ledger, Locking, Objects, Signer, s3::S3Objects};
 use weir_orchestration::{
@@ -124,8 +129,18 @@ impl Cx {
                 self.clock.clone(),
             );
             engine.check_in = self.config.check_in;
+            engine.adapters = Arc::new(self.adapters());
             Arc::new(engine)
         })
+    }
+
+    /// What jobs call
+    fn adapters(&self) -> Adapters {
+        let reach = if self.config.stage == LOCAL { Reach::Anywhere } else { Reach::Public };
+        let config = self.config.clone();
+        let lambda = move || Some(Aws::new(&config).lambda());
+        Adapters::new(reach, self.config.job_secrets.clone(), Box::new(lambda))
+            .called_back_at(self.config.public_url.clone())
     }
 
     /// Carries out what one call writes, with the audit event that tells of it

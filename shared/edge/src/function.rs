@@ -17,6 +17,7 @@ macro_rules! driving {
             $crate::Use::TableWrite,
             $crate::Use::ObjectsRead("plans/"),
             $crate::Use::ObjectsRead("evidence/"),
+            $crate::Use::ObjectsRead("outputs/"),
             $crate::Use::ObjectsWrite("plans/"),
             $crate::Use::ObjectsWrite("evidence/"),
             $crate::Use::Sign,

@@ -55,6 +55,8 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator, problem: &Schema) -
         Auth::Bearer => json!([{ "bearer": [] }, { "agent": [] }]),
         Auth::Agent => json!([{ "agent": [] }]),
         Auth::SlackSignature => json!([{ "slack": [] }]),
+        // The token is the path itself.
+        Auth::Callback => json!([]),
         Auth::Registration | Auth::Public => json!([]),
     };
     let done =
@@ -75,7 +77,9 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator, problem: &Schema) -
     if route.method == Method::Post {
         let media_type = match route.auth {
             Auth::SlackSignature => "application/x-www-form-urlencoded",
-            Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Public => "application/json",
+            Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Callback | Auth::Public => {
+                "application/json"
+            }
         };
         let body = json!({ "content": { media_type: { "schema": schemas.body } } });
         fields.insert("requestBody".to_owned(), body);

@@ -33,6 +33,8 @@ pub enum Auth {
     Registration,
     /// Slack's signature over the raw body, which is a form
     SlackSignature,
+    /// The token in the path, which one job was given, and the signature that it asked for
+    Callback,
     /// Nobody has to
     Public,
 }
@@ -74,6 +76,8 @@ pub enum Use {
     JobsSend,
     /// Send to the notify queue
     NotifySend,
+    /// Invoke the functions that jobs may, by the pattern of their names that the deployment was told
+    InvokeJobFunctions,
     /// Sign with the workspace's key
     Sign,
     /// Read the public half of that key

@@ -133,7 +133,7 @@ async fn answer(
     match &caller.proof {
         Proof::Token | Proof::Agent(_) => authz::require(&caller.actor, route.permission)?,
         // What these may do is what their proof says; the handler looks at that.
-        Proof::Registration(_) | Proof::Slack | Proof::Nothing => {}
+        Proof::Registration(_) | Proof::Slack | Proof::Callback(_) | Proof::Nothing => {}
     }
     (entry.run)(cx, Admitted { http, params, caller, now, request }).await
 }

@@ -48,6 +48,14 @@ impl Keys {
         self.under(&format!("logs/{operation}/{ordinal}-{attempt}.txt"))
     }
 
+    pub(crate) fn outputs(&self, operation: OperationId, ordinal: u32, attempt: u32) -> String {
+        self.under(&format!("outputs/{operation}/{ordinal}-{attempt}.json"))
+    }
+
+    pub(crate) fn snapshot(&self, digest: &Digest) -> String {
+        self.under(&format!("snapshots/{}.json", digest.hex()))
+    }
+
     pub(crate) fn state(&self) -> String {
         self.under("state/state.json")
     }
@@ -119,6 +127,8 @@ mod tests {
             keys.artifact(&digest),
             keys.evidence(operation, evidence),
             keys.log(operation, 3, 1),
+            keys.outputs(operation, 3, 1),
+            keys.snapshot(&digest),
             keys.state(),
             keys.revision(7),
             keys.lock(),
@@ -134,6 +144,8 @@ mod tests {
              harbor/artifacts/sha256/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
              harbor/evidence/op_00000000010000000000000002/evd_00000000010000000000000003.json\n\
              harbor/logs/op_00000000010000000000000002/3-1.txt\n\
+             harbor/outputs/op_00000000010000000000000002/3-1.json\n\
+             harbor/snapshots/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.json\n\
              harbor/state/state.json\n\
              harbor/state/revisions/7.json\n\
              harbor/state/lock.json\n\

@@ -311,6 +311,9 @@ async fn raise(base: &Base, options: StackOptions, api: TcpListener, progress: &
     let address = api.local_addr().map(|address| format!("http://{address}")).unwrap_or_default();
     let slack = base.slack.parameters(&address).map(|(name, value)| (name.to_owned(), value));
     parameters.extend(slack.into_iter().filter(|(name, _)| template.has_parameter(name)));
+    if template.has_parameter("PublicUrl") {
+        parameters.entry("PublicUrl".to_owned()).or_insert_with(|| address.clone());
+    }
     let plan = deploy::Plan { stack: options.name.clone(), parameters, proxy_url: base.host.proxy_url() };
     let deployment = deploy::deploy(&base.endpoint, &plan, &template, &binaries).await?;
     let tokens = Tokens::load(&base.state)?;

@@ -200,8 +200,11 @@ async fn execution(
 ) -> Result<Execution, EngineError> {
     let info = &operation.info;
     let graph = engine.graph_of(operation).await?;
-    let mut targets = BTreeMap::new();
+    let (mut targets, mut outputs) = (BTreeMap::new(), BTreeMap::new());
     for node in nodes {
+        if let Some(plan_node) = graph.node(node.ordinal) {
+            outputs.insert(node.ordinal, engine.outputs(info.operation_id, plan_node, node).await?);
+        }
         let Executor::Agent(target) = &node.terms.runs else { continue };
         let key = Key::entity(&info.scope, TargetState::KIND, target);
         if let Some((state, _)) = engine.table.read::<TargetState>(&key).await? {
@@ -217,6 +220,7 @@ async fn execution(
         started_at: node.started_at.map(Into::into),
         finished_at: node.finished_at.map(Into::into),
         error: node.error.as_ref().map(|error| error.code.clone()),
+        outputs: outputs.remove(&node.ordinal).unwrap_or_default(),
     });
     let status: OperationStatus = operation.status;
     Ok(Execution {

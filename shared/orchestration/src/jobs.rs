@@ -1,13 +1,14 @@
 //! Jobs: attempts that a function runs itself, with a heartbeat while it does
 
 use crate::{
-    Engine, EngineError, Outcome, Reported, Started,
+    Engine, EngineError, Outcome, Reported, Started, callbacks,
     definition::{self, GroupError},
+    outputs,
     queues::Job,
 };
 use async_trait::async_trait;
 use std::time::Duration;
-use weir_adapters::{Call, Done, Failed, adapter};
+use weir_adapters::{Call, Done, Failed};
 use weir_domain::{
     canonical::Digest,
     definition::{address::Address, spec::Target},
@@ -17,6 +18,7 @@ use weir_domain::{
     plan::JobContract,
     planner::APPLY_GROUP,
     sanitise::sanitise,
+    time::Millis,
 };
 use weir_store::{Entity as _, Key, NodeKey, Query};
 
@@ -30,6 +32,8 @@ pub enum JobEnd {
     Run,
     /// It came too early and was sent again
     Postponed,
+    /// It goes on elsewhere, and will be told of
+    Waits,
     /// Somebody else runs it, or nobody wants it any more
     Dropped,
 }
@@ -101,18 +105,29 @@ impl Engine {
             ended = worker.work(self, &operation, &node, &contract) => ended,
             () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),
         };
-        let (log, outcome) = match ended {
-            Ok(done) => (done.log, Outcome::Succeeded),
+        if let Ok(done) = &ended
+            && done.waits
+        {
+            self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(&done.log)).await?;
+            let waits = self.wait_for_callback(&key, &node).await?;
+            return Ok(if waits { JobEnd::Waits } else { JobEnd::Run });
+        }
+        let (log, outcome, hold) = match ended {
+            Ok(done) => {
+                self.keep_outputs(job.operation, &node, &done.outputs).await?;
+                (outputs::log(&done), Outcome::Succeeded, Millis(0))
+            }
             Err(failed) => {
                 let error = FailureSummary::new(failed.code, sanitise(&failed.message));
-                (failed.log, Outcome::Failed { error, retryable: failed.retryable })
+                let hold = failed.retry_after.map_or(Millis(0), millis);
+                (failed.log, Outcome::Failed { error, retryable: failed.retryable }, hold)
             }
         };
         if !log.is_empty() {
             self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(&log)).await?;
         }
         let result_id = format!("{holder}/{}", job.attempt);
-        match self.report(&key, job.attempt, outcome, result_id).await? {
+        match self.report_held(&key, job.attempt, outcome, result_id, hold).await? {
             Reported::Accepted(_) => Ok(JobEnd::Run),
             Reported::Refused(_) | Reported::Missing => Ok(JobEnd::Dropped),
         }
@@ -145,26 +160,34 @@ impl Engine {
             if contract.capability == APPLY_GROUP {
                 return self.apply_group(operation, contract).await;
             }
-            let Some(adapter) = adapter(&contract.capability) else {
-                return Err(failed(
+            if let Some(ended) = self.assignments_job(operation, node, contract).await {
+                return ended;
+            }
+            let Some(adapter) = self.adapters.get(&contract.capability) else {
+                return Err(Failed::terminal(
                     "no_adapter",
                     format!("nothing here does `{}`", contract.capability),
-                    false,
                 ));
             };
+            let later = callbacks::may_wait(contract);
+            let callback = if later { Some(self.callback(operation, node, contract).await?) } else { None };
             let call = Call {
                 attempt_id: format!("{}/{}/{}", operation.info.operation_id, node.ordinal, node.attempt),
                 inputs: contract.inputs.clone(),
+                secrets: contract.secrets.clone(),
                 base_url: self.base_url(operation, contract).await.map_err(|error| unavailable(&error))?,
                 time_limit,
+                callback,
+                now_s: self.clock.now().0.div_euclid(1000),
             };
             adapter.run(&call).await
         };
         match tokio::time::timeout(time_limit, working).await {
             Ok(ended) => ended,
-            Err(_) => {
-                Err(failed("attempt_timed_out", format!("not done within {} s", contract.timeout_s), true))
-            }
+            Err(_) => Err(Failed::retryable(
+                "attempt_timed_out",
+                format!("not done within {} s", contract.timeout_s),
+            )),
         }
     }
 
@@ -175,16 +198,12 @@ impl Engine {
         let group =
             inputs.get("group").and_then(serde_json::Value::as_u64).and_then(|it| usize::try_from(it).ok());
         let (Some(change_plan), Some(group)) = (change_plan, group) else {
-            return Err(failed(
-                "bad_inputs",
-                "the node does not say which group it applies".to_owned(),
-                false,
-            ));
+            return Err(Failed::terminal("bad_inputs", "the node does not say which group it applies"));
         };
         match definition::apply(self, operation, &change_plan, group).await {
-            Ok(revision) => Ok(Done { log: format!("state revision {revision}\n") }),
-            Err(GroupError::Refused(error)) => Err(failed("stale_plan", error.to_string(), false)),
-            Err(GroupError::Definition(error)) => Err(failed("not_applied", error.to_string(), true)),
+            Ok(revision) => Ok(Done { log: format!("state revision {revision}\n"), ..Done::default() }),
+            Err(GroupError::Refused(error)) => Err(Failed::terminal("stale_plan", error.to_string())),
+            Err(GroupError::Definition(error)) => Err(Failed::retryable("not_applied", error.to_string())),
         }
     }
 
@@ -225,9 +244,9 @@ fn sanitise_lines(log: &str) -> String {
 }
 
 fn unavailable(error: &EngineError) -> Failed {
-    failed("unavailable", error.to_string(), true)
+    Failed::retryable("unavailable", error.to_string())
 }
 
-fn failed(code: &'static str, message: String, retryable: bool) -> Failed {
-    Failed { code, log: format!("{message}\n"), message, retryable }
+fn millis(time: Duration) -> Millis {
+    Millis(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

@@ -4,6 +4,8 @@
 //! that the protocol asks for, over four things that may each fail, answer twice or forget: the table, the
 //! ledger, the state machines and the queues. Nothing else of the system calls Step Functions or SQS.
 
+pub mod assignments;
+pub mod callbacks;
 pub mod clock;
 pub mod definition;
 pub mod delivery;
@@ -16,6 +18,7 @@ pub mod intents;
 pub mod interventions;
 pub mod jobs;
 pub mod machines;
+mod outputs;
 pub mod queues;
 mod records;
 mod resources;

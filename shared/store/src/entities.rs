@@ -4,6 +4,7 @@ use crate::{Entity, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use weir_domain::{
+    assignment::AssignmentSnapshot,
     audit::AuditEvent,
     canonical::Digest,
     definition::address::Address,
@@ -54,6 +55,18 @@ impl Entity for Agent {
     /// One list: whether an agent is online depends on the time at which it is asked
     fn listed(&self) -> Option<(String, String)> {
         Some(("registered".to_owned(), self.id.to_string()))
+    }
+}
+
+impl Entity for AssignmentSnapshot {
+    const KIND: &'static str = "assignment_snapshot";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.id)
+    }
+
+    fn listed(&self) -> Option<(String, String)> {
+        Some(("kept".to_owned(), self.id.to_string()))
     }
 }
 

@@ -149,7 +149,7 @@ async fn work(client: &Client, agent: &Agent, id: OperationId) -> OperationView 
 }
 
 fn report(task: &Task) -> Report {
-    let TaskWork::DeployHost(input) = &task.work;
+    let TaskWork::DeployHost(input) = &task.work else { panic!("no deployment") };
     let content_hash = weir_domain::canonical::Digest::of(&input.sticker).unwrap();
     let now = clock::now();
     Report {

@@ -132,22 +132,32 @@ fn agent(call: &Call<AgentCreate>, id: AgentId, kept: &AgentCredential) -> Agent
     }
 }
 
+fn fits(text: &str) -> bool {
+    !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.contains(char::is_control)
+}
+
+/// What an agent may say that it can do
+pub(super) fn check_capabilities(capabilities: &[String]) -> Result<(), Problem> {
+    if capabilities.len() <= CAPABILITIES_MAX && capabilities.iter().all(|it| fits(it)) {
+        return Ok(());
+    }
+    let message = "at most 50, of 1 to 200 characters each";
+    let detail = format!("the body was refused at `/capabilities`: {message}");
+    Err(Problem::new(Kind::InvalidBody, detail).at("/capabilities", message))
+}
+
 fn check(body: &AgentRegister, token: &RegistrationToken) -> Result<(), Problem> {
     let wrong = |pointer: String, message: &str| {
         Err(Problem::new(Kind::InvalidBody, format!("the body was refused at `{pointer}`: {message}"))
             .at(pointer, message))
     };
-    let fits =
-        |text: &str| !text.is_empty() && text.chars().count() <= TEXT_MAX && !text.contains(char::is_control);
     if !fits(&body.name) {
         return wrong("/name".to_owned(), "1 to 200 characters");
     }
     if !fits(&body.version) {
         return wrong("/version".to_owned(), "1 to 200 characters");
     }
-    if body.capabilities.len() > CAPABILITIES_MAX || !body.capabilities.iter().all(|it| fits(it)) {
-        return wrong("/capabilities".to_owned(), "at most 50, of 1 to 200 characters each");
-    }
+    check_capabilities(&body.capabilities)?;
     if body.targets.is_empty() {
         return wrong("/targets".to_owned(), "at least one");
     }

@@ -2,6 +2,7 @@
 //!
 //! Only what changes for people is audited: how the agent finds itself, and drift. That it lives is not.
 
+use super::create::check_capabilities;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -55,6 +56,9 @@ impl Endpoint for AgentHeartbeat {
             let detail = format!("an agent works on at most {TASKS_MAX} tasks");
             return Err(Problem::new(Kind::LimitExceeded, detail));
         }
+        if let Some(capabilities) = &call.body.capabilities {
+            check_capabilities(capabilities)?;
+        }
         lives(cx, &call, id).await?;
         let mut ack = HeartbeatAck::default();
         for attempt in &call.body.tasks {
@@ -74,10 +78,14 @@ async fn lives(cx: &Cx, call: &Call<AgentHeartbeat>, id: AgentId) -> Result<(), 
     let after = found_as(before.clone(), call);
     let mut writes = vec![Write::Replace { expected, record: Record::new(&call.scope, &after)? }];
     let drifts = |agent: &Agent| agent.targets.iter().map(|it| it.drift_detected).collect::<Vec<_>>();
-    if before.reported != after.reported || drifts(&before) != drifts(&after) {
+    if before.reported != after.reported
+        || before.capabilities != after.capabilities
+        || drifts(&before) != drifts(&after)
+    {
         let drifted: Vec<_> =
             after.targets.iter().filter(|it| it.drift_detected).map(|it| &it.target).collect();
-        let metadata = json!({ "status": after.reported, "drifted": drifted });
+        let metadata =
+            json!({ "status": after.reported, "drifted": drifted, "capabilities": after.capabilities });
         let audit = call.audit("agent.change", ("agent", id.to_string()), metadata);
         writes.push(Write::Create(Record::new(&call.scope, &audit)?));
     }
@@ -91,6 +99,9 @@ async fn lives(cx: &Cx, call: &Call<AgentHeartbeat>, id: AgentId) -> Result<(), 
 fn found_as(agent: Agent, call: &Call<AgentHeartbeat>) -> Agent {
     let mut agent = agent;
     agent.last_heartbeat = call.now.into();
+    if let Some(capabilities) = &call.body.capabilities {
+        agent.capabilities.clone_from(capabilities);
+    }
     agent.reported = match call.body.status {
         AgentStatus::Online => AgentStatus::Online,
         // It is heard of at this moment, whatever it says.

@@ -54,7 +54,9 @@ impl Endpoint for ArtifactGet {
         let known = announced(cx, &call.scope, digest).await?;
         let may = match call.proof {
             Proof::Agent(agent) => deploys(cx, &call, agent).await?,
-            Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Nothing => known.is_some(),
+            Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Callback(_) | Proof::Nothing => {
+                known.is_some()
+            }
         };
         if !may {
             return Err(missing());

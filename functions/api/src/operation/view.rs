@@ -21,7 +21,9 @@ const PHASE_NODES_MAX: usize = 3;
 pub(crate) fn shown(operation: &Operation, nodes: &[NodeRun]) -> OperationStatus {
     let mut counts = BTreeMap::new();
     for node in nodes {
-        *counts.entry((node.status, node.terms.kind)).or_default() += 1;
+        // A job that goes on elsewhere runs, as people see it.
+        let status = if node.waits_for_callback() { NodeStatus::Running } else { node.status };
+        *counts.entry((status, node.terms.kind)).or_default() += 1;
     }
     shown_status(&Shown {
         outcome: operation.status.is_terminal().then_some(operation.status),

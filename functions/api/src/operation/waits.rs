@@ -161,6 +161,11 @@ impl Facts {
                 ..waits
             };
         }
+        if node.waits_for_callback() {
+            let what = "whoever it called to call back".to_owned();
+            let who = "nobody: it is given up when its time is over".to_owned();
+            return Wait { until: node.deadline.map(Into::into), ..wait(WaitKind::Worker, what, who) };
+        }
         match node.terms.kind {
             NodeType::SubOperation => wait(
                 WaitKind::SubOperation,

@@ -3,7 +3,10 @@
 //! One winner an attempt: the start is one conditional update. Where the answer is lost, the lease passes and
 //! another attempt is made.
 
-use super::work::Deploys;
+use super::{
+    command::command,
+    work::{Deploys, task},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
@@ -124,13 +127,17 @@ async fn start(
         Started::Yes(node) => node,
         Started::TooEarly(_) | Started::No => return Ok(None),
     };
+    let now = cx.clock.now();
+    if let Some((work, target)) = command(plan_node).zip(plan_node.target.clone()) {
+        return Ok(Some(task(&operation, &node, target, work, now)));
+    }
     let Some(deploys) = Deploys::of(plan_node) else {
         // Started and let go: the lease passes, attempt after attempt, until the node has failed.
         tracing::error!(task = %key.operation, ordinal = key.ordinal, "the contract cannot be carried out");
         return Ok(None);
     };
     deploying(cx, call, &operation, plan_node).await?;
-    Ok(Some(deploys.task(cx, &operation, &node, cx.clock.now()).await?))
+    Ok(Some(deploys.task(cx, &operation, &node, now).await?))
 }
 
 /// Whether the agent serves the node's target and can do what it asks for

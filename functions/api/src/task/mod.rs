@@ -3,6 +3,9 @@
 mod claim;
 #[cfg(test)]
 mod claim_tests;
+mod command;
+#[cfg(test)]
+mod command_tests;
 mod report;
 #[cfg(test)]
 mod tests;

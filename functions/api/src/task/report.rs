@@ -4,7 +4,7 @@
 //! on it. A crash between the two leaves a node that runs until its lease passes, and its next attempt finds the
 //! target as it should be.
 
-use super::work::Deploys;
+use super::{command::command, work::Deploys};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use weir_domain::{
@@ -121,7 +121,11 @@ async fn installed(cx: &Cx, call: &Call<TaskReport>, key: &NodeKey) -> Result<()
     let inconsistent = || Problem::internal(format!("task `{}` has no deployment", call.path.task));
     let operation = cx.table().operation_get(&key.scope, key.operation).await?.ok_or_else(inconsistent)?;
     let graph = cx.engine().graph_of(&operation).await?;
-    let deploys = graph.node(key.ordinal).and_then(Deploys::of).ok_or_else(inconsistent)?;
+    let plan_node = graph.node(key.ordinal).ok_or_else(inconsistent)?;
+    if command(plan_node).is_some() {
+        return Ok(());
+    }
+    let deploys = Deploys::of(plan_node).ok_or_else(inconsistent)?;
     if report.current_digest.as_ref() != Some(&deploys.digest) {
         let detail = format!("`{}` has to be on the target for the task to have succeeded", deploys.digest);
         return Err(

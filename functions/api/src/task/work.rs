@@ -56,27 +56,18 @@ impl Deploys {
         let artifact = cx.ledger().artifact_download(&self.digest, &name, DOWNLOAD_WITHIN).await?;
         let state = Key::entity(&info.scope, TargetState::KIND, &self.target);
         let state = cx.table().read::<TargetState>(&state).await?;
-        let (lease, deadline) = (node.lease_until.unwrap_or(now), node.deadline.unwrap_or(now));
-        let remaining = |at: Millis| u64::try_from((at - now).0).unwrap_or(0);
-        Ok(Task {
-            task: TaskId { operation: info.operation_id, ordinal: node.ordinal },
-            attempt: node.attempt,
-            lease_until: lease.timestamp(),
-            lease_remaining_ms: remaining(lease),
-            deadline: deadline.timestamp(),
-            deadline_remaining_ms: remaining(deadline),
-            target: self.target.clone(),
-            work: TaskWork::DeployHost(Box::new(DeployInput {
-                release: self.release,
-                promotion: info.promotion_id,
-                digest: self.digest.clone(),
-                artifact: ArtifactSource { url: Secret::new(artifact.url), size: self.size },
-                sticker: self.sticker(operation, node, now),
-                run: run(self.run),
-                previous: state.map(|(state, _)| state.current.digest),
-                component: self.component,
-            })),
-        })
+        let target = self.target.clone();
+        let work = TaskWork::DeployHost(Box::new(DeployInput {
+            release: self.release,
+            promotion: info.promotion_id,
+            digest: self.digest.clone(),
+            artifact: ArtifactSource { url: Secret::new(artifact.url), size: self.size },
+            sticker: self.sticker(operation, node, now),
+            run: run(self.run),
+            previous: state.map(|(state, _)| state.current.digest),
+            component: self.component,
+        }));
+        Ok(task(operation, node, target, work, now))
     }
 
     /// What the version sticker says: of every line of it the control plane can be asked
@@ -93,6 +84,28 @@ impl Deploys {
             "deployed_by": info.actor.id,
             "deployed_at": node.started_at.unwrap_or(now).timestamp(),
         })
+    }
+}
+
+/// The attempt as its agent is given it
+pub(super) fn task(
+    operation: &Operation,
+    node: &NodeRun,
+    target: Address,
+    work: TaskWork,
+    now: Millis,
+) -> Task {
+    let (lease, deadline) = (node.lease_until.unwrap_or(now), node.deadline.unwrap_or(now));
+    let remaining = |at: Millis| u64::try_from((at - now).0).unwrap_or(0);
+    Task {
+        task: TaskId { operation: operation.info.operation_id, ordinal: node.ordinal },
+        attempt: node.attempt,
+        lease_until: lease.timestamp(),
+        lease_remaining_ms: remaining(lease),
+        deadline: deadline.timestamp(),
+        deadline_remaining_ms: remaining(deadline),
+        target,
+        work,
     }
 }
 

@@ -1,14 +1,16 @@
-//! The attempt that the agent holds, and for how long, by its own clock
+//! The attempts that the agent holds, and for how long, by its own clock
 //!
 //! The lease is measured from the moment the request that brought it was *sent*, and given up a margin
 //! before it ends: by then nobody else has been given the task. The clock is `Instant`, which does not
 //! run while the machine sleeps; a report from after that is refused by its attempt.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 use tokio::sync::{Notify, watch};
+use weir_domain::id::TaskId;
 use weir_edge::wire::{
     agent::{HeartbeatAck, TaskAttempt},
     task::Task,
@@ -25,17 +27,19 @@ pub enum Stop {
     LeaseLost,
 }
 
-/// The attempt that is worked on, shared by the heartbeat and the work
+/// The attempts that are worked on, shared by the heartbeat and the work
 #[derive(Debug, Clone, Default)]
 pub struct Held {
-    attempt: Arc<Mutex<Option<Attempt>>>,
+    attempts: Arc<Mutex<Attempts>>,
     /// Told of every attempt that is taken: its lease may be shorter than the pause under way
     taken: Arc<Notify>,
 }
 
+/// By task and attempt: a task may come back while its last attempt is still being put away
+type Attempts = BTreeMap<(TaskId, u32), Attempt>;
+
 #[derive(Debug)]
 struct Attempt {
-    id: TaskAttempt,
     /// When work must have stopped
     give_up: watch::Sender<Instant>,
     lease: Duration,
@@ -61,20 +65,19 @@ impl Held {
         let lease = Duration::from_millis(task.lease_remaining_ms);
         let (give_up, give_up_seen) = watch::channel(give_up_at(sent, lease));
         let (cancelled, cancelled_seen) = watch::channel(false);
-        let id = TaskAttempt { task: task.task, attempt: task.attempt };
-        *self.lock() = Some(Attempt { id, give_up, lease, cancelled });
+        self.lock().insert((task.task, task.attempt), Attempt { give_up, lease, cancelled });
         self.taken.notify_one();
         Watch { give_up: give_up_seen, cancelled: cancelled_seen }
     }
 
-    /// Lets go of whatever is held
-    pub fn release(&self) {
-        *self.lock() = None;
+    /// Lets go of this attempt at `task`
+    pub fn release(&self, task: &Task) {
+        self.lock().remove(&(task.task, task.attempt));
     }
 
     /// What the next heartbeat is to renew
     pub fn attempts(&self) -> Vec<TaskAttempt> {
-        self.lock().iter().map(|held| held.id).collect()
+        self.lock().keys().map(|(task, attempt)| TaskAttempt { task: *task, attempt: *attempt }).collect()
     }
 
     /// Ends when an attempt is taken
@@ -84,18 +87,19 @@ impl Held {
 
     /// How soon the next heartbeat is due at the latest: thrice within a lease
     pub fn renew_within(&self) -> Option<Duration> {
-        self.lock().as_ref().map(|held| held.lease / 3)
+        self.lock().values().map(|held| held.lease / 3).min()
     }
 
     /// Takes in the answer to a heartbeat that was sent at `sent`
     pub fn renewed(&self, ack: &HeartbeatAck, sent: Instant) {
-        let mut held = self.lock();
-        let Some(held) = held.as_mut() else { return };
-        if ack.cancel.contains(&held.id) {
-            held.cancelled.send_replace(true);
+        let mut attempts = self.lock();
+        for cancelled in &ack.cancel {
+            if let Some(held) = attempts.get(&(cancelled.task, cancelled.attempt)) {
+                held.cancelled.send_replace(true);
+            }
         }
-        let same = |task, attempt| held.id == TaskAttempt { task, attempt };
-        if let Some(lease) = ack.leases.iter().find(|lease| same(lease.task, lease.attempt)) {
+        for lease in &ack.leases {
+            let Some(held) = attempts.get_mut(&(lease.task, lease.attempt)) else { continue };
             held.lease = Duration::from_millis(lease.lease_remaining_ms);
             let until = give_up_at(sent, held.lease);
             // Answers may overtake each other; a lease only ever grows.
@@ -107,9 +111,9 @@ impl Held {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Attempt>> {
+    fn lock(&self) -> MutexGuard<'_, Attempts> {
         // Nothing that holds the lock can panic half-way through a change.
-        self.attempt.lock().unwrap_or_else(PoisonError::into_inner)
+        self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -168,6 +172,20 @@ mod tests {
         let mut watch = held.take(&task(1_000), sent);
         held.renewed(&ack(2, 60_000, true), Instant::now());
         assert_eq!(watch.stopped().await, Stop::LeaseLost);
+    }
+
+    #[tokio::test]
+    async fn attempts_are_held_and_let_go_one_by_one() {
+        let held = Held::default();
+        let mut second = Task { attempt: 4, ..task(300) };
+        second.task.ordinal = 9;
+        let (mut one, mut two) =
+            (held.take(&task(60_000), Instant::now()), held.take(&second, Instant::now()));
+        assert_eq!((held.attempts().len(), held.renew_within()), (2, Some(Duration::from_millis(100))));
+        held.renewed(&ack(3, 60_000, true), Instant::now());
+        assert_eq!((one.stopped().await, two.stopped().await), (Stop::Cancelled, Stop::LeaseLost));
+        held.release(&task(1));
+        assert_eq!(held.attempts(), [TaskAttempt { task: second.task, attempt: 4 }]);
     }
 
     #[tokio::test]

@@ -16,7 +16,6 @@ use weir_domain::{canonical::Digest, definition::address::Address, id::AgentId};
 use weir_edge::wire::{
     agent::{AgentRegister, AgentTarget},
     secret::Secret,
-    task::DEPLOY_HOST,
 };
 
 /// What the agent keeps of its registration
@@ -63,6 +62,8 @@ pub struct Introduction {
     pub base_url: String,
     /// Where its one-time token lies
     pub token_file: Option<PathBuf>,
+    /// The kinds of task it can do
+    pub capabilities: Vec<String>,
 }
 
 /// The remembered identity, or a new one where there is none or a token that was not spent yet
@@ -89,7 +90,7 @@ pub async fn identify(client: &Client, site: &Site, who: &Introduction) -> Resul
         token: token.clone(),
         name: who.name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        capabilities: vec![DEPLOY_HOST.to_owned()],
+        capabilities: who.capabilities.clone(),
         targets: vec![target],
     };
     let registered = client.agent_register(&body).await.map_err(IdentityError::Refused)?;

@@ -1,6 +1,6 @@
 //! Keeps the service of a release that was deployed well: where it ends by itself, it is started again
 //!
-//! Looked after between tasks only: while a task is done, the service is the task's.
+//! Looked after between deployments only: while one is done, the service is the deployment's.
 
 use crate::{
     agent::{
@@ -102,12 +102,15 @@ impl Agent {
     /// Looks after the service for as long as it is polled
     pub(super) async fn keep(&self) -> Infallible {
         loop {
-            let missing = self.missing();
+            // Nobody looks after it while a deployment is under way; one that begins meanwhile waits.
+            let idle = self.deploying.try_lock();
+            let missing = if idle.is_ok() { self.missing() } else { None };
             if self.keeper.is_due(missing.is_some(), Instant::now())
                 && let Some(last) = missing
             {
                 self.start_again(&last).await;
             }
+            drop(idle);
             tokio::time::sleep(LOOK).await;
         }
     }

@@ -1,11 +1,13 @@
 //! The agent: serves one target on the machine that it runs on
 //!
-//! It registers once, says that it is there, claims tasks, does them one at a time and reports. The
+//! It registers once, says that it is there, claims tasks, does them and reports: `--parallel` at a time. The
 //! service that it starts outlives it: the next agent in the same folder adopts it. Killed at any
 //! moment it leaves a folder that the next start understands (`site.rs`).
 
+mod command;
 mod deploy;
 mod download;
+mod failure;
 mod files;
 mod held;
 mod identity;
@@ -24,8 +26,8 @@ use crate::api::Client;
 use options::Options;
 use run::Agent;
 use site::Site;
-use std::{path::Path, time::Duration};
-use tokio::sync::watch;
+use std::{path::Path, sync::Arc, time::Duration};
+use tokio::sync::{Mutex, watch};
 use unpack::Limits;
 use weir_domain::definition::address::Address;
 
@@ -51,20 +53,25 @@ pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), Ag
     files::make_folder(&options.dir)?;
     let _lock = files::lock_folder(&options.dir)?.ok_or(AgentError::Locked)?;
     let site = Site::open(&options.dir, options.target.clone(), options.port, options.limits())?;
+    command::stop_left_behind(&site)?;
     let client = Client::new(&options.server)?;
     let identity = identity::identify(&client, &site, &options.introduction()).await?;
     let client = client.with_bearer(identity.credential.clone());
     tracing::info!(agent.id = %identity.agent, "agent {} serves {}", identity.agent, site.target);
-    let agent = Agent {
+    let agent = Arc::new(Agent {
         client,
         identity,
         settings: options.deploy_settings(),
+        commands: options.command_settings(),
+        capabilities: options.capabilities(),
+        parallel: options.parallel.get(),
+        deploying: Mutex::default(),
         heartbeat: options.heartbeat,
         poll: options.poll,
         held: held::Held::default(),
         keeper: keep::Keeper::new(options.restart_pause),
         site,
-    };
+    });
     let ended = agent.work(stop).await;
     if options.stop_service_on_exit && service::stop(&agent.site, agent.settings.stop_grace).await? {
         tracing::info!("the service was stopped");

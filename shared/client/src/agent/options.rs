@@ -1,9 +1,16 @@
 //! What the agent is told when it is started
 
-use crate::agent::{deploy::DeploySettings, identity::Introduction, service::PASSED_ON, unpack::Limits};
+use crate::agent::{
+    command::{AllowedCommand, CommandSettings},
+    deploy::DeploySettings,
+    identity::Introduction,
+    service::PASSED_ON,
+    unpack::Limits,
+};
 use clap::Parser;
-use std::{env, path::PathBuf, time::Duration};
+use std::{env, ffi::OsString, num::NonZeroUsize, path::PathBuf, time::Duration};
 use weir_domain::definition::address::{Address, Kind};
+use weir_edge::wire::task::{COMMAND_RUN, DEPLOY_HOST, VERIFY_COMMAND};
 
 /// Serves one target of Weir on this machine
 ///
@@ -39,6 +46,15 @@ pub struct Options {
     /// The longest pause after a claim that brought nothing
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
     pub poll: Duration,
+    /// How many tasks it works on at a time; deployments are done one after the other all the same
+    #[arg(long, default_value = "1", value_name = "N")]
+    pub parallel: NonZeroUsize,
+    /// A command that tasks may run, by its name; `...` at the end lets them add arguments. May be repeated
+    #[arg(long, value_name = "NAME=PROGRAM [ARG]… [...]")]
+    pub allow_command: Vec<AllowedCommand>,
+    /// A variable that tasks may set for such a command. May be repeated
+    #[arg(long, value_name = "NAME")]
+    pub allow_env: Vec<String>,
     /// How long a service may take to stop before it is killed
     #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
     pub stop_grace: Duration,
@@ -65,7 +81,12 @@ pub struct Options {
 impl Options {
     pub(super) fn introduction(&self) -> Introduction {
         let base_url = self.base_url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}", self.port));
-        Introduction { name: self.name.clone(), base_url, token_file: self.token_file.clone() }
+        Introduction {
+            name: self.name.clone(),
+            base_url,
+            token_file: self.token_file.clone(),
+            capabilities: self.capabilities(),
+        }
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -73,15 +94,33 @@ impl Options {
     }
 
     pub(super) fn deploy_settings(&self) -> DeploySettings {
-        let passed_on =
-            PASSED_ON.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect();
         DeploySettings {
             stop_grace: self.stop_grace,
             keep_releases: self.keep_releases,
             archive_max_bytes: self.max_archive.saturating_mul(1024 * 1024),
-            passed_on,
+            passed_on: passed_on(),
         }
     }
+
+    pub(super) fn command_settings(&self) -> CommandSettings {
+        CommandSettings {
+            allowed: self.allow_command.iter().map(|it| (it.name.clone(), it.clone())).collect(),
+            variables: self.allow_env.iter().cloned().collect(),
+            passed_on: passed_on(),
+        }
+    }
+
+    /// The kinds of task that it can do
+    pub(super) fn capabilities(&self) -> Vec<String> {
+        let commands: &[&str] =
+            if self.allow_command.is_empty() { &[] } else { &[COMMAND_RUN, VERIFY_COMMAND] };
+        std::iter::once(&DEPLOY_HOST).chain(commands).map(|it| (*it).to_owned()).collect()
+    }
+}
+
+/// What is given on of the agent's own environment
+fn passed_on() -> Vec<(OsString, OsString)> {
+    PASSED_ON.iter().filter_map(|name| Some(((*name).into(), env::var_os(name)?))).collect()
 }
 
 fn target(text: &str) -> Result<Address, String> {

@@ -1,10 +1,12 @@
 //! The agent's two loops: one says that it is there, the other works
 
+use super::failure::TaskFailure;
 use crate::{
     agent::{
+        command::{self, CommandSettings},
         deploy::{DeployError, DeploySettings, deploy},
         files::FileError,
-        held::{Held, Stop},
+        held::{Held, Stop, Watch},
         identity::{Identity, IdentityError},
         keep::Keeper,
         log::TaskLog,
@@ -14,8 +16,14 @@ use crate::{
     api::{ApiError, Backoff, Client, IdempotencyKey, RetryPolicy},
     clock::now,
 };
-use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinSet,
+};
 use weir_edge::wire::{
     agent::{AgentStatus, Heartbeat, ServiceState, StickerState, TargetState},
     task::{CLAIM_WAIT_MAX_SECONDS, Claim, Report, ReportError, ReportStatus, Task, TaskWork},
@@ -35,6 +43,14 @@ pub struct Agent {
     pub client: Client,
     /// How it deploys
     pub settings: DeploySettings,
+    /// What it runs besides
+    pub commands: CommandSettings,
+    /// The kinds of task it can do
+    pub capabilities: Vec<String>,
+    /// How many tasks it works on at a time
+    pub parallel: usize,
+    /// Held by the deployment under way: a target has one service
+    pub deploying: Mutex<()>,
     /// Between two heartbeats
     pub heartbeat: Duration,
     /// The longest pause between two claims that brought nothing
@@ -67,7 +83,7 @@ pub enum AgentError {
 
 impl Agent {
     /// Works until told to stop, and then finishes the task under way; or until the server disowns it
-    pub async fn work(&self, mut stop: watch::Receiver<bool>) -> Result<(), AgentError> {
+    pub async fn work(self: &Arc<Self>, mut stop: watch::Receiver<bool>) -> Result<(), AgentError> {
         tokio::select! {
             ended = self.beat() => Err(ended),
             ended = self.claim_and_do(&mut stop) => ended,
@@ -132,17 +148,41 @@ impl Agent {
             |t: &TargetState| t.sticker != StickerState::Drift && t.service != ServiceState::Stopped;
         let is_well = targets.iter().all(is_well) && !self.keeper.is_shaky(Instant::now());
         let status = if is_well { AgentStatus::Online } else { AgentStatus::Degraded };
-        Heartbeat { status, tasks: self.held.attempts(), targets }
+        let capabilities = Some(self.capabilities.clone());
+        Heartbeat { status, tasks: self.held.attempts(), targets, capabilities }
     }
 
-    async fn claim_and_do(&self, stop: &mut watch::Receiver<bool>) -> Result<(), AgentError> {
+    async fn claim_and_do(self: &Arc<Self>, stop: &mut watch::Receiver<bool>) -> Result<(), AgentError> {
         self.restore().await;
+        let mut working = JoinSet::new();
+        let ended = self.claim_and_start(stop, &mut working).await;
+        if ended.is_ok() {
+            // Told to stop: what is under way is finished first.
+            while working.join_next().await.is_some() {}
+        }
+        ended
+    }
+
+    /// Claims tasks while it can take some, and starts each
+    async fn claim_and_start(
+        self: &Arc<Self>,
+        stop: &mut watch::Receiver<bool>,
+        working: &mut JoinSet<()>,
+    ) -> Result<(), AgentError> {
         let mut idle = Backoff::new(Duration::from_millis(200).min(self.poll), self.poll);
         let mut trouble = Backoff::new(Duration::from_millis(500), Duration::from_secs(30));
-        let wait_seconds = Some(CLAIM_WAIT_MAX_SECONDS);
         loop {
+            while working.try_join_next().is_some() {}
+            if working.len() >= self.parallel {
+                tokio::select! {
+                    _ = stop.wait_for(|stop| *stop) => return Ok(()),
+                    _ = working.join_next() => continue,
+                    never = self.keep() => match never {},
+                }
+            }
             let sent = Instant::now();
-            let body = Claim { max: 1, wait_seconds };
+            let max = u32::try_from(self.parallel - working.len()).unwrap_or(u32::MAX);
+            let body = Claim { max, wait_seconds: Some(CLAIM_WAIT_MAX_SECONDS) };
             let claimed = tokio::select! {
                 // A sender that is gone wants the same as one that says stop.
                 _ = stop.wait_for(|stop| *stop) => return Ok(()),
@@ -153,8 +193,12 @@ impl Agent {
                 Ok(claimed) if claimed.tasks.is_empty() => idle.pause(),
                 Ok(claimed) => {
                     for task in claimed.tasks {
-                        self.attempt(&task, sent).await;
-                        self.held.release();
+                        // Held at once: its lease runs whether the work has begun or not.
+                        let (agent, watch) = (Arc::clone(self), self.held.take(&task, sent));
+                        working.spawn(async move {
+                            agent.attempt(&task, sent, watch).await;
+                            agent.held.release(&task);
+                        });
                     }
                     idle.reset();
                     trouble.reset();
@@ -175,8 +219,7 @@ impl Agent {
     }
 
     /// Does one task and reports it
-    async fn attempt(&self, task: &Task, sent: Instant) {
-        let mut watch = self.held.take(task, sent);
+    async fn attempt(&self, task: &Task, sent: Instant, mut watch: Watch) {
         let (id, attempt) = (task.task, task.attempt);
         tracing::info!(task.id = %id, attempt, "task {id} attempt {attempt} begins");
         let (started_at, log) = (now(), TaskLog::default());
@@ -186,12 +229,13 @@ impl Agent {
             // A task that is done and cancelled in one moment counts as cancelled.
             biased;
             stop = watch.stopped() => Err(stop),
-            done = work => Ok(done.unwrap_or(Err(DeployError::Deadline))),
+            done = work => Ok(done.unwrap_or(Err(DeployError::Deadline.into()))),
         };
         match outcome {
             Err(stop @ (Stop::Cancelled | Stop::LeaseLost)) => {
                 tracing::warn!(task.id = %id, attempt, "task {id} attempt {attempt} was stopped: {stop}");
-                if let Err(error) = self.site.settle() {
+                let deploys = matches!(task.work, TaskWork::DeployHost(_));
+                if deploys && let Err(error) = self.site.settle() {
                     tracing::error!(%error, "a switch that was cut off could not be settled");
                 }
             }
@@ -199,12 +243,17 @@ impl Agent {
         }
     }
 
-    async fn perform(&self, task: &Task, log: &TaskLog) -> Result<(), DeployError> {
+    async fn perform(&self, task: &Task, log: &TaskLog) -> Result<(), TaskFailure> {
         match &task.work {
             TaskWork::DeployHost(input) => {
+                let _one_at_a_time = self.deploying.lock().await;
                 let done = deploy(&self.site, task.task, input, &self.settings, log).await;
                 self.keeper.forget();
-                done
+                Ok(done?)
+            }
+            TaskWork::CommandRun(input) | TaskWork::VerifyCommand(input) => {
+                let attempt = (task.task, task.attempt);
+                Ok(command::run(&self.site, attempt, input, &self.commands, log).await?)
             }
         }
     }
@@ -212,22 +261,22 @@ impl Agent {
     async fn report(
         &self,
         task: &Task,
-        result: Result<(), DeployError>,
+        result: Result<(), TaskFailure>,
         log: &TaskLog,
         started_at: jiff::Timestamp,
     ) {
         let error = result.err();
         if let Some(error) = &error {
-            log.line(format!("failed: {error}"));
+            log.line(format!("failed: {}", error.message));
         }
         let last = self.site.deployment().ok().flatten().filter(|last| last.task == task.task);
         let body = Report {
             attempt: task.attempt,
             status: if error.is_none() { ReportStatus::Succeeded } else { ReportStatus::Failed },
             error: error.map(|error| ReportError {
-                code: error.code().to_owned(),
-                message: error.to_string(),
-                retryable: error.is_retryable(),
+                code: error.code.to_owned(),
+                message: error.message,
+                retryable: error.retryable,
             }),
             logs: log.text(),
             previous_digest: last.and_then(|last| last.previous_digest),

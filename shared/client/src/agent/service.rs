@@ -33,7 +33,7 @@ const RECORDED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Writes who it is, then becomes the service. Beginning is told as `/proc` or `ps` tell it. Its input is the lock,
 /// which ends with it.
-const LAUNCH: &str = r#"
+pub const LAUNCH: &str = r#"
 { echo "$$"; if [ -r "/proc/$$/stat" ]; then cat "/proc/$$/stat"; else ps -o lstart= -p "$$"; fi; } > "$0.new" &&
 mv "$0.new" "$0" && exec "$@" < /dev/null
 "#;
@@ -138,6 +138,13 @@ pub async fn stop(site: &Site, grace: Duration) -> Result<bool, FileError> {
     Ok(true)
 }
 
+/// Kills the process group that recorded itself at `path`; true where it lived
+pub fn kill_recorded(path: &Path) -> bool {
+    let Some(process) = recorded_at(path).filter(is_alive) else { return false };
+    signal(&process, Signal::KILL);
+    true
+}
+
 async fn is_gone_within(process: &Process, limit: Duration) -> bool {
     let since = Instant::now();
     while is_alive(process) {
@@ -156,7 +163,11 @@ fn signal(process: &Process, signal: Signal) {
 
 /// The process that recorded itself
 fn recorded(site: &Site) -> Option<Process> {
-    let text = fs::read_to_string(site.path("service.pid")).ok()?;
+    recorded_at(&site.path("service.pid"))
+}
+
+fn recorded_at(path: &Path) -> Option<Process> {
+    let text = fs::read_to_string(path).ok()?;
     let (id, stat) = text.split_once('\n')?;
     let (began, _) = beginning(stat)?;
     Some(Process { id: id.trim().parse().ok()?, began })

@@ -100,6 +100,9 @@ pub enum Command {
     /// Agents of targets
     #[command(subcommand)]
     Agent(agent::Agent),
+    /// Assignments of external directories
+    #[command(subcommand)]
+    Assignment(crate::cli::command::assignment::Assignment),
     /// Evidence: signed statements of what was decided and done
     #[command(subcommand)]
     Evidence(evidence::Evidence),

@@ -98,6 +98,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Agent(command) => agent::run(session, command).await,
         Command::Evidence(command) => evidence::run(session, command).await,
         Command::Audit(command) => audit::run(session, command).await,
+        Command::Assignment(command) => command::assignment::run(session, command).await,
         Command::Resource(command) => resource::run(session, command).await,
         Command::Help(command) => help::run(session, command),
         Command::Completions(command) => help::completions(session, command),

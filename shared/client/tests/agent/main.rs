@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod commands;
 mod deploys;
 mod keeping;
 mod registration;

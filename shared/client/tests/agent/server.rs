@@ -25,6 +25,7 @@ pub const CREDENTIAL: &str = "the-credential";
 /// A node run, as far as an agent can see it
 #[derive(Debug, Clone)]
 pub struct Node {
+    pub kind: &'static str,
     pub input: Value,
     pub attempt: u32,
     pub lease: Option<Instant>,
@@ -35,6 +36,8 @@ pub struct Node {
 #[derive(Debug, Default)]
 pub struct State {
     pub lease: Duration,
+    /// How long each attempt may take
+    pub deadline_ms: u64,
     pub nodes: BTreeMap<TaskId, Node>,
     pub blobs: BTreeMap<String, Vec<u8>>,
     pub fetched: Vec<String>,
@@ -100,8 +103,13 @@ impl Server {
             "sticker": {"component": "web", "digest": digest},
         });
         change(&mut input);
+        self.ask("deploy.host", input)
+    }
+
+    /// A task of any kind
+    pub fn ask(&self, kind: &'static str, input: Value) -> TaskId {
         let task = TaskId { operation: OperationId::new(1, clock::random_bits()), ordinal: 3 };
-        let node = Node { input, attempt: 1, lease: None, cancel: false, report: None };
+        let node = Node { kind, input, attempt: 1, lease: None, cancel: false, report: None };
         self.with(|state| state.nodes.insert(task, node));
         task
     }
@@ -140,8 +148,8 @@ impl State {
         let task = json!({
             "task": task, "attempt": node.attempt, "target": TARGET,
             "lease_until": clock::now(), "lease_remaining_ms": lease.as_millis() as u64,
-            "deadline": clock::now(), "deadline_remaining_ms": 60_000,
-            "kind": "deploy.host", "input": node.input,
+            "deadline": clock::now(), "deadline_remaining_ms": self.deadline_ms,
+            "kind": node.kind, "input": node.input,
         });
         Some(serde_json::from_value(task).unwrap())
     }

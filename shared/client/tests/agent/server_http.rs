@@ -27,7 +27,7 @@ use weir_edge::wire::{
 pub async fn serve(lease: Duration) -> Server {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let server = Server {
-        state: Arc::new(Mutex::new(State { lease, ..State::default() })),
+        state: Arc::new(Mutex::new(State { lease, deadline_ms: 60_000, ..State::default() })),
         changed: Arc::new(watch::channel(()).0),
         url: format!("http://{}", listener.local_addr().unwrap()),
     };

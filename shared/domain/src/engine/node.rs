@@ -194,6 +194,11 @@ impl NodeRun {
         self.status == NodeStatus::Pending && self.unmet.is_empty()
     }
 
+    /// Whether it is a job that goes on elsewhere, until somebody calls back; one that failed waits for a person
+    pub fn waits_for_callback(&self) -> bool {
+        self.status == NodeStatus::Waiting && self.terms.runs == Executor::Job && self.error.is_none()
+    }
+
     /// Whether its wake time has passed
     pub fn is_due(&self, now: Millis) -> bool {
         self.wake.is_some_and(|wake| wake <= now)

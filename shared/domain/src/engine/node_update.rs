@@ -185,6 +185,17 @@ impl NodeUpdate {
         Ok(after)
     }
 
+    /// The same, but for a further attempt that is not to begin before `until`
+    pub fn held(mut self, until: Millis) -> Self {
+        if let Self::Retry { not_before, wake, .. } = &mut self
+            && *not_before < until
+        {
+            *wake = *wake + (until - *not_before);
+            *not_before = until;
+        }
+        self
+    }
+
     /// The condition
     pub fn allows(&self, node: &NodeRun) -> bool {
         use NodeStatus::{Pending, Ready, Running, Waiting};

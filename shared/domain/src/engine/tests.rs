@@ -252,3 +252,19 @@ fn what_a_node_needs_follows_from_its_item_alone() {
         assert_eq!(at(ended, &[], None, true), Drive::Nothing);
     }
 }
+
+#[test]
+fn a_further_attempt_is_held_back_and_never_brought_forward() {
+    let retry = |not_before, wake| NodeUpdate::Retry {
+        attempt: 1,
+        now: Millis(0),
+        not_before: Millis(not_before),
+        wake: Millis(wake),
+        error: error(),
+        lease_seen: None,
+    };
+    assert_eq!(retry(2_000, 62_000).held(Millis(30_000)), retry(30_000, 90_000));
+    assert_eq!(retry(2_000, 62_000).held(Millis(1_000)), retry(2_000, 62_000));
+    let close = NodeUpdate::Close { out_ver: 1 };
+    assert_eq!(close.clone().held(Millis(30_000)), close);
+}

@@ -126,6 +126,9 @@ pub struct ExecutionNode {
     /// The code of its failure
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What it gave, as its contract names it
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub outputs: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What was done

@@ -66,6 +66,11 @@ impl OperationType {
         self.into()
     }
 
+    /// Whether its jobs count assignments of an external directory
+    pub const fn counts_assignments(self) -> bool {
+        matches!(self, Self::AssignmentsFetch | Self::AssignmentsRestore)
+    }
+
     /// Whether it brings artefacts onto targets, so that it is also seen as a deployment job
     pub const fn is_deployment(self) -> bool {
         match self {

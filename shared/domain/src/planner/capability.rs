@@ -6,6 +6,22 @@
 pub const DEPLOY_HOST: &str = "deploy.host";
 /// Asks a target over HTTP how it is
 pub const VERIFY_HTTP: &str = "verify.http";
+/// Asks a target over TCP whether it listens
+pub const VERIFY_TCP: &str = "verify.tcp";
+/// Asks for a number over HTTP until it is good
+pub const VERIFY_METRIC: &str = "verify.metric";
+/// Sends one signed request
+pub const HTTP_CALL: &str = "http.call";
+/// Invokes a function of the account
+pub const LAMBDA_INVOKE: &str = "lambda.invoke";
+/// Runs a command on a target that its agent's owner has allowed
+pub const COMMAND_RUN: &str = "command.run";
+/// Runs such a command to find out whether all is well
+pub const VERIFY_COMMAND: &str = "verify.command";
+/// Reads all assignments of an external directory
+pub const ASSIGNMENTS_FETCH: &str = "assignments.fetch";
+/// Puts assignments of a snapshot back; planned by itself
+pub const ASSIGNMENTS_RESTORE: &str = "assignments.restore";
 /// Makes one apply group of a definition true
 pub const APPLY_GROUP: &str = "definition.apply_group";
 /// Writes an evidence packet
@@ -44,7 +60,15 @@ impl Capability {
 /// Everything that can be asked for
 pub const CAPABILITIES: &[Capability] = &[
     Capability::new(DEPLOY_HOST, Performer::Agent),
+    Capability::new(COMMAND_RUN, Performer::Agent),
+    Capability::new(VERIFY_COMMAND, Performer::Agent),
     Capability::new(VERIFY_HTTP, Performer::Job),
+    Capability::new(VERIFY_TCP, Performer::Job),
+    Capability::new(VERIFY_METRIC, Performer::Job),
+    Capability::new(HTTP_CALL, Performer::Job),
+    Capability::new(LAMBDA_INVOKE, Performer::Job),
+    Capability::new(ASSIGNMENTS_FETCH, Performer::Provider),
+    Capability::new(ASSIGNMENTS_RESTORE, Performer::Engine),
     Capability::new(APPLY_GROUP, Performer::Engine),
     Capability::new(EVIDENCE, Performer::Engine),
     Capability::new(BATCH_CHECK, Performer::Engine),

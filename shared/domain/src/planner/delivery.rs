@@ -238,7 +238,11 @@ fn planned(nodes: Vec<PlanNode>, template: &Template) -> Result<Planned, PlanErr
 }
 
 fn provider(capability: &str) -> &'static str {
-    if capability == super::DEPLOY_HOST { "agent" } else { "weir" }
+    if [super::DEPLOY_HOST, super::COMMAND_RUN, super::VERIFY_COMMAND].contains(&capability) {
+        "agent"
+    } else {
+        "weir"
+    }
 }
 
 fn suffix(target: &str, what: &Deployable<'_>, components: usize) -> String {

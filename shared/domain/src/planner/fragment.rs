@@ -1,6 +1,9 @@
 //! One template, laid over one place: the nodes that bring one component to one target
 
-use super::{DEPLOY_HOST, Deployable, PlanError, VERIFY_HTTP};
+use super::{
+    COMMAND_RUN, DEPLOY_HOST, Deployable, HTTP_CALL, LAMBDA_INVOKE, PlanError, VERIFY_COMMAND, VERIFY_HTTP,
+    VERIFY_METRIC, VERIFY_TCP,
+};
 use crate::{
     definition::{
         address::Address,
@@ -91,16 +94,19 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
     let (runs, inputs) = match capability.as_str() {
         DEPLOY_HOST => (Executor::Agent(place.target.clone()), deploy_inputs(place)?),
         VERIFY_HTTP => (Executor::Job, verify_inputs(spec, place)),
+        VERIFY_TCP | VERIFY_METRIC | HTTP_CALL | LAMBDA_INVOKE => (Executor::Job, given(spec, place)),
+        COMMAND_RUN | VERIFY_COMMAND => (Executor::Agent(place.target.clone()), commanded(spec, place)?),
         _ => return Err(PlanError::Unbound { node: spec.id.clone(), capability }),
     };
     let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
     let mut node = PlanNode::new(id, node_type, format!("{title} {}", place.suffix), runs);
     node.target = Some(place.target.clone());
     node.requires = vec![capability.clone()];
+    let (outputs, secrets) = (outputs(&inputs), secrets(&inputs));
     node.job_contract = Some(JobContract {
         capability,
         inputs,
-        outputs: Vec::new(),
+        outputs,
         timeout_s: spec.timeout_s,
         attempts: spec.attempts,
         backoff: Backoff {
@@ -109,7 +115,7 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
             max_s: spec.backoff.max_s,
         },
         idempotency: Idempotency::Natural,
-        secrets: Vec::new(),
+        secrets,
         deadline_s: None,
     });
     Ok(node)
@@ -151,6 +157,35 @@ fn verify_inputs(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
     }
     inputs.extend(object(json!({ "target": place.target, "digest": place.what.digest })));
     inputs
+}
+
+/// What the template says, for this target
+fn given(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
+    let mut inputs = object(serde_json::to_value(&spec.with).unwrap_or_default());
+    inputs.extend(object(json!({ "target": place.target })));
+    inputs
+}
+
+/// What the agent is told to run. It would be told of a secret by its name only, and take that for the value
+fn commanded(spec: &NodeSpec, place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
+    let inputs = given(spec, place);
+    if secrets(&inputs).is_empty() { Ok(inputs) } else { Err(PlanError::AgentSecrets(spec.id.clone())) }
+}
+
+/// The names of what the step is to keep of its answer
+pub(super) fn outputs(inputs: &Map<String, Value>) -> Vec<String> {
+    let named = inputs.get("outputs").and_then(Value::as_object);
+    named.into_iter().flat_map(Map::keys).cloned().collect()
+}
+
+/// The names of the secrets that the step asks for, as `${NAME}` anywhere in what it is given
+pub(super) fn secrets(inputs: &Map<String, Value>) -> Vec<String> {
+    let text = Value::from(inputs.clone()).to_string();
+    let asked = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
+    let is_name =
+        |name: &&str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let names: BTreeSet<&str> = asked.map(|(name, _)| name).filter(is_name).collect();
+    names.into_iter().map(str::to_owned).collect()
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {

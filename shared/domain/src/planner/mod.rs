@@ -3,6 +3,7 @@
 //! A change differs from another only in its planner. All of them are pure: the same request gives the same
 //! graph, and so the same hash, wherever and whenever it is planned.
 
+mod assignments;
 mod binding;
 mod capability;
 mod customize;
@@ -17,10 +18,12 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use assignments::{RESTORE_BATCH, RestoreRequest, plan_fetch, plan_restore};
 pub use binding::{AgentOffer, Offers, Site};
 pub use capability::{
-    APPLY_GROUP, BATCH_CHECK, CAPABILITIES, Capability, DEPLOY_HOST, EVIDENCE, Performer, VERIFY_HTTP,
-    capability,
+    APPLY_GROUP, ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, BATCH_CHECK, CAPABILITIES, COMMAND_RUN, Capability,
+    DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, Performer, VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC,
+    VERIFY_TCP, capability,
 };
 pub use customize::{CustomizeError, customize};
 pub use definition::{Approval, DefinitionRequest, plan_definition};
@@ -62,6 +65,9 @@ pub enum PlanError {
     /// A component that has to run needs secrets, which agents are not given
     #[error("`{0}` needs secrets in its environment (`run.secret_env`), which agents are not given")]
     Secrets(Address),
+    /// A node that runs on an agent needs secrets, which agents are not given
+    #[error("node `{0}` asks for secrets, which agents are not given")]
+    AgentSecrets(String),
     /// The template uses what this version does not carry out
     #[error("node `{node}` of the template is of type `{node_type}`, which cannot be planned here")]
     NodeType {

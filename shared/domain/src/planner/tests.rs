@@ -212,3 +212,35 @@ proptest! {
         prop_assert_eq!(hash(), hash());
     }
 }
+
+#[test]
+fn what_weir_calls_itself_is_a_job_that_names_its_outputs_and_secrets() {
+    let template: Template = serde_json::from_value(json!({ "version": 1, "nodes": [
+        { "id": "call", "type": "job", "capability": "http.call", "with": {
+            "url": "https://hooks.example.org/x", "sign_with": "${HOOK}",
+            "headers": { "authorization": "Bearer ${TOKEN}" }, "outputs": { "id": "/id" } } },
+        { "id": "tcp", "type": "verification", "capability": "verify.tcp", "depends_on": ["call"] },
+        { "id": "rate", "type": "verification", "capability": "verify.metric", "depends_on": ["call"] },
+        { "id": "smoke", "type": "job", "capability": "lambda.invoke", "depends_on": ["call"] },
+    ]}))
+    .unwrap();
+    let (component, target) = (component(), "target.e.t-1".parse().unwrap());
+    let what = Deployable {
+        component: "component.web".parse().unwrap(),
+        digest: Digest::of_bytes(b"v1"),
+        size: 10,
+        release: crate::id::Id::new(1, 1),
+        version: "1.0.0".to_owned(),
+        spec: &component,
+    };
+    let place = Place { target: &target, what: &what, suffix: "t-1" };
+    let laid = fragment::lay(&template, &place, &std::collections::BTreeSet::new(), OnFailure::Fail).unwrap();
+    assert!(laid.nodes.iter().all(|node| node.runs == Executor::Job));
+    let call = laid.nodes[0].job_contract.as_ref().unwrap();
+    assert_eq!(
+        (call.outputs.clone(), call.secrets.clone()),
+        (vec!["id".to_owned()], vec!["HOOK".to_owned(), "TOKEN".to_owned()])
+    );
+    assert_eq!(call.inputs["target"], json!("target.e.t-1"));
+    assert!(laid.nodes[1].job_contract.as_ref().unwrap().secrets.is_empty());
+}

@@ -4,6 +4,7 @@
 //! look the same. Secrets are compared by their hashes, in constant time.
 
 pub mod agent;
+pub mod callback;
 pub mod dev_token;
 pub mod registration;
 pub mod slack;
@@ -39,6 +40,7 @@ pub async fn authenticate(
         Auth::Public => Ok(Caller { actor: nobody(), proof: Proof::Nothing, scope: cx.workspace() }),
         Auth::SlackSignature => slack::recognise(cx, request, now).await,
         Auth::Registration => registration::recognise(cx, request, now).await,
+        Auth::Callback => callback::recognise(cx, request, now).await,
         Auth::Agent => agent::recognise(cx, bearer(request)?).await,
         Auth::Bearer => match bearer(request)? {
             token if token.starts_with(agent::PREFIX) => agent::recognise(cx, token).await,

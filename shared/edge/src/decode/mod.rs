@@ -57,7 +57,7 @@ pub fn query<T: DeserializeOwned>(text: &str) -> Result<T, Problem> {
 pub fn body<T: DeserializeOwned>(auth: Auth, media_type: Option<&str>, bytes: &[u8]) -> Result<T, Problem> {
     let wanted = match auth {
         Auth::SlackSignature => "application/x-www-form-urlencoded",
-        Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Public => "application/json",
+        Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Callback | Auth::Public => "application/json",
     };
     let given = media_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
     if !bytes.is_empty() && !given.eq_ignore_ascii_case(wanted) {
@@ -68,7 +68,7 @@ pub fn body<T: DeserializeOwned>(auth: Auth, media_type: Option<&str>, bytes: &[
     }
     match auth {
         Auth::SlackSignature => form(bytes),
-        Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Public => json(bytes),
+        Auth::Bearer | Auth::Agent | Auth::Registration | Auth::Callback | Auth::Public => json(bytes),
     }
 }
 

@@ -124,6 +124,9 @@ pub struct Heartbeat {
     pub tasks: Vec<TaskAttempt>,
     /// What it finds on its targets
     pub targets: Vec<TargetState>,
+    /// The kinds of task it can do now; as it registered where it says nothing
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub capabilities: Option<Vec<String>>,
 }
 
 /// What an agent finds on one target

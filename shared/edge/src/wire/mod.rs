@@ -5,6 +5,8 @@
 
 pub mod agent;
 pub mod artifact;
+pub mod assignment;
+pub mod callback;
 pub mod definition;
 pub mod deployment;
 pub mod evidence;

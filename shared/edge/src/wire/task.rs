@@ -77,6 +77,51 @@ pub enum TaskWork {
     /// Put one release of a component on a host and run it
     #[serde(rename = "deploy.host")]
     DeployHost(Box<DeployInput>),
+    /// Run a command that the owner of the agent's machine has allowed
+    #[serde(rename = "command.run")]
+    CommandRun(CommandInput),
+    /// Run such a command to find out whether all is well
+    #[serde(rename = "verify.command")]
+    VerifyCommand(CommandInput),
+}
+
+/// The capability of an agent that does `command.run`
+pub const COMMAND_RUN: &str = "command.run";
+
+/// The capability of an agent that does `verify.command`
+pub const VERIFY_COMMAND: &str = "verify.command";
+
+/// What a command needs to know
+///
+/// It also gets `WEIR_TARGET`, `WEIR_TASK` and `WEIR_ATTEMPT`, and of the agent's own environment `PATH`, `HOME`,
+/// `LANG` and `TMPDIR`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct CommandInput {
+    /// What the agent's owner has called it: never a program
+    pub command: String,
+    /// Further arguments, where its owner lets tasks add some
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub args: Vec<String>,
+    /// Variables, of those that its owner lets tasks set
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub env: BTreeMap<String, String>,
+    /// The codes with which it may exit; 0 where there are none
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expect_exit: Vec<i32>,
+    /// How often it is run until it succeeds
+    #[serde(default = "once")]
+    pub attempts: u32,
+    /// Seconds between two of them
+    #[serde(default = "two_seconds")]
+    pub interval_s: u64,
+}
+
+const fn once() -> u32 {
+    1
+}
+const fn two_seconds() -> u64 {
+    2
 }
 
 /// The capability of an agent that does `deploy.host`
@@ -256,7 +301,7 @@ mod tests {
     #[test]
     fn a_task_reads_by_its_kind_and_does_not_print_its_url() {
         let read: Task = serde_json::from_value(task()).unwrap();
-        let TaskWork::DeployHost(input) = &read.work;
+        let TaskWork::DeployHost(input) = &read.work else { panic!("another kind") };
         assert_eq!(input.run.health.ready_within_seconds, READY_WITHIN_SECONDS);
         assert!(!format!("{read:?}").contains("s3cr3t"));
         assert_eq!(serde_json::from_value::<Task>(serde_json::to_value(&read).unwrap()).unwrap(), read);

@@ -129,6 +129,19 @@ impl Ledger {
         self.get_checked(self.keys.definition(digest), |bytes| Digest::of_bytes(bytes) == *digest).await
     }
 
+    /// Keeps the content of a snapshot of assignments
+    pub async fn snapshot_put(&self, content: impl Into<Bytes> + Send) -> Result<Digest, LedgerError> {
+        let content = content.into();
+        let digest = Digest::of_bytes(&content);
+        self.put_named(self.keys.snapshot(&digest), content).await?;
+        Ok(digest)
+    }
+
+    /// The content of a snapshot of assignments
+    pub async fn snapshot_get(&self, digest: &Digest) -> Result<Option<Bytes>, LedgerError> {
+        self.get_checked(self.keys.snapshot(digest), |bytes| Digest::of_bytes(bytes) == *digest).await
+    }
+
     /// A request by which an artifact is uploaded
     pub async fn artifact_upload(
         &self,

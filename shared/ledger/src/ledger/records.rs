@@ -73,6 +73,29 @@ impl Ledger {
         Ok(bytes.map(|bytes| tail(&String::from_utf8_lossy(&bytes), LOG_MAX).to_owned()))
     }
 
+    /// Keeps what one attempt of a node gave, as JSON; the last writer wins, and writes the same
+    pub async fn outputs_put(
+        &self,
+        operation: OperationId,
+        ordinal: u32,
+        attempt: u32,
+        json: impl Into<Bytes> + Send,
+    ) -> Result<(), LedgerError> {
+        let key = self.keys.outputs(operation, ordinal, attempt);
+        self.objects.put(&key, json.into(), PutOptions::JSON).await?;
+        Ok(())
+    }
+
+    /// What one attempt of a node gave
+    pub async fn outputs_get(
+        &self,
+        operation: OperationId,
+        ordinal: u32,
+        attempt: u32,
+    ) -> Result<Option<Bytes>, LedgerError> {
+        self.bytes(&self.keys.outputs(operation, ordinal, attempt)).await
+    }
+
     pub(crate) async fn bytes(&self, key: &str) -> Result<Option<Bytes>, LedgerError> {
         Ok(self.objects.get(key).await?.map(|object| object.bytes))
     }

@@ -85,7 +85,11 @@ fn moved(promotion: &Promotion, moves: &[PromotionCommand]) -> Option<Promotion>
 
 /// Whether the node may have changed its target
 pub(super) fn was_deployed(node: &NodeRun) -> bool {
-    matches!(node.terms.runs, Executor::Agent(_)) && node.attempt > 0 && node.status != NodeStatus::Skipped
+    // A verification looks, on an agent as elsewhere.
+    matches!(node.terms.runs, Executor::Agent(_))
+        && node.terms.kind != NodeType::Verification
+        && node.attempt > 0
+        && node.status != NodeStatus::Skipped
 }
 
 /// Whether a gate has said no

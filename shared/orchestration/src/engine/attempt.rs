@@ -103,6 +103,18 @@ impl Engine {
         outcome: Outcome,
         result_id: String,
     ) -> Result<Reported, EngineError> {
+        self.report_held(key, attempt, outcome, result_id, Millis(0)).await
+    }
+
+    /// The same; another attempt, if there is one, is held back for at least `hold`
+    pub async fn report_held(
+        &self,
+        key: &NodeKey,
+        attempt: u32,
+        outcome: Outcome,
+        result_id: String,
+        hold: Millis,
+    ) -> Result<Reported, EngineError> {
         let now = self.clock.now();
         let update = match outcome {
             // Most attempts end well: nothing has to be read first, the condition says whether it still counts.
@@ -119,7 +131,7 @@ impl Engine {
                 if node.attempt != attempt {
                     return Ok(refused(node, attempt));
                 }
-                after_failure(&node, error, retryable, result_id, now, self.jitter(), None)
+                after_failure(&node, error, retryable, result_id, now, self.jitter(), None).held(now + hold)
             }
         };
         let mut work = Work::default();

@@ -7,7 +7,7 @@ use super::{Engine, work::Work};
 use crate::{EngineError, evidence, gates, interventions, scenario};
 use std::collections::BTreeSet;
 use weir_domain::{
-    engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation, after_last_failure},
+    engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation, after_failure, after_last_failure},
     failure::FailureSummary,
     plan::{Graph, NodeStatus, NodeType, PlanNode},
     time::Millis,
@@ -47,6 +47,9 @@ impl Engine {
         let graph = self.graph_of(&operation).await?;
         let missing = || EngineError::Inconsistent(format!("the plan has no node {}", key.ordinal));
         let plan_node = graph.node(key.ordinal).ok_or_else(missing)?;
+        if node.waits_for_callback() {
+            return self.waited_for_callback(key, &node, work).await;
+        }
         let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };
         let decided = match plan_node.node_type {
             NodeType::Intervention => interventions::decide(self, &deciding).await?,
@@ -81,6 +84,30 @@ impl Engine {
         }
         self.carry_decision(key, &node, decided, work).await?;
         Ok(until)
+    }
+
+    /// A job that waits to be called back has not been in its time: another attempt, or the node's end
+    async fn waited_for_callback(
+        &self,
+        key: NodeKey,
+        node: &NodeRun,
+        work: &mut Work,
+    ) -> Result<Option<Millis>, EngineError> {
+        let now = self.clock.now();
+        let late = node.deadline.is_none_or(|deadline| deadline <= now);
+        if !(late || node.cancel) {
+            return Ok(node.deadline);
+        }
+        let error = if node.cancel {
+            FailureSummary::cancelled()
+        } else {
+            FailureSummary::new("attempt_timed_out", "nobody called back within the attempt's time limit")
+        };
+        let result_id = format!("expire/{}", node.attempt);
+        let update = after_failure(node, error, true, result_id, now, self.jitter(), None);
+        // It may lead to a dispatch, and that to a decision: boxed, as it could be endless by its type.
+        Box::pin(self.fail_attempt(key, &update, work)).await?;
+        Ok(None)
     }
 
     /// Whether at most as many targets have failed, in the batches before this node, as it allows

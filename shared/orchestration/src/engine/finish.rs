@@ -4,7 +4,7 @@
 //! waits for the token any more, the body runs here. A crash between the two leaves `todo` on the operation.
 
 use super::Engine;
-use crate::{EngineError, definition, delivery, gates, machines::Sent, scenario};
+use crate::{EngineError, assignments, definition, delivery, gates, machines::Sent, scenario};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::BTreeMap;
 use weir_domain::{
@@ -24,14 +24,19 @@ impl Engine {
     /// Every segment has been closed: ends the operation
     pub(super) async fn finish(&self, operation: &Operation) -> Result<(), EngineError> {
         let nodes = self.all_nodes(operation).await?;
-        let (status, failure_summary) = outcome(operation, &nodes);
+        let (status, mut failure_summary) = outcome(operation, &nodes);
+        let summary_counts = self.counts(operation, &nodes).await?;
+        if operation.info.operation_type.counts_assignments() {
+            let failed = assignments::failure(&summary_counts).filter(|_| status == OperationStatus::Failed);
+            failure_summary = failed.or(failure_summary);
+        }
         let now = self.clock.now();
         let finish = OperationUpdate::Finish {
             status,
             now,
             wake: now + TODO_PATIENCE,
             failure_summary,
-            summary_counts: self.counts(operation, &nodes).await?,
+            summary_counts,
         };
         let ended = match self.update_operation(operation, &finish).await? {
             Applied::Done(ended) => ended,
@@ -70,6 +75,9 @@ impl Engine {
             let about = |node: &NodeRun| Some((graph.node(node.ordinal)?.target.as_ref()?, node.status));
             counts.extend(target_counts(nodes.iter().filter_map(about)));
         }
+        if operation.info.operation_type.counts_assignments() {
+            counts.extend(self.assignment_counts(operation, nodes).await?);
+        }
         Ok(counts)
     }
 
@@ -100,10 +108,10 @@ impl Engine {
             }
             OperationType::DefinitionApply => definition::conclude(self, operation).await?,
             OperationType::ScenarioRun => scenario::conclude(self, operation).await?,
-            OperationType::PipelineRun
-            | OperationType::AssignmentsFetch
-            | OperationType::AssignmentsRestore
-            | OperationType::ReconcileAdapterRuns => {}
+            OperationType::AssignmentsFetch | OperationType::AssignmentsRestore => {
+                assignments::conclude(self, operation).await?;
+            }
+            OperationType::PipelineRun | OperationType::ReconcileAdapterRuns => {}
         }
         self.release_run(operation).await?;
         gates::operation_ended(self, operation).await?;

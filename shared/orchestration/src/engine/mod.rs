@@ -22,6 +22,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
 };
+use weir_adapters::Adapters;
 use weir_domain::{
     canonical::Digest,
     engine::{CHECK_IN, NodeRun, NodeUpdate, Operation, OperationUpdate},
@@ -55,6 +56,8 @@ pub struct Engine {
     pub clock: Arc<dyn Clock>,
     /// How long an active operation may rest before somebody looks whether it still moves
     pub check_in: Millis,
+    /// What jobs call
+    pub adapters: Arc<Adapters>,
     snapshots: Mutex<BTreeMap<Digest, Arc<Graph>>>,
 }
 
@@ -76,6 +79,7 @@ impl Engine {
             signer,
             clock,
             check_in: CHECK_IN,
+            adapters: Arc::default(),
             snapshots: Mutex::new(BTreeMap::new()),
         }
     }

@@ -59,10 +59,16 @@ impl Work {
     /// How the attempt ends
     pub(super) fn end(self, attempt: u32) -> Result<Done, Failed> {
         if attempt > self.failures {
-            return Ok(Done { log: "done\n".to_owned() });
+            return Ok(Done { log: "done\n".to_owned(), ..Done::default() });
         }
         let message = format!("attempt {attempt} was to fail");
-        Err(Failed { code: "simulated", log: String::new(), message, retryable: !self.fatal })
+        Err(Failed {
+            code: "simulated",
+            log: String::new(),
+            message,
+            retryable: !self.fatal,
+            retry_after: None,
+        })
     }
 }
 

@@ -30,6 +30,9 @@ use weir_store::{Entity, Record, ResourceRow, Table as _, Write, memory::MemoryT
 /// The secret with which tests sign what Slack would
 pub const SLACK_SECRET: &str = "slack-secret-of-the-tests";
 
+/// What the jobs of tests are told in confidence
+pub const JOB_SECRETS: &str = r#"{"HOOK": "hook-key-of-the-tests"}"#;
+
 /// The whole API in one process
 pub struct TestApi {
     /// What the endpoints work with
@@ -136,6 +139,8 @@ fn config() -> Config {
             "WEIR_WORKSPACE" => WORKSPACE.to_owned(),
             "WEIR_DEV_TOKENS" => tokens.clone(),
             "WEIR_SLACK_SIGNING_SECRET" => SLACK_SECRET.to_owned(),
+            "WEIR_PUBLIC_URL" => "http://weir.test".to_owned(),
+            "WEIR_JOB_SECRETS" => JOB_SECRETS.to_owned(),
             "AWS_ENDPOINT_URL" | "WEIR_CHECK_IN_S" | "_HANDLER" => String::new(),
             other => other.to_lowercase(),
         })

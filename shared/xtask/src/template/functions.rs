@@ -85,6 +85,13 @@ fn secrets(function: &FunctionSpec, routes: &[Route]) -> Map<String, Value> {
     if function.trigger == queues::NOTIFY_TRIGGER {
         secrets.insert("WEIR_SLACK_WEBHOOK_URL".to_owned(), reference("SlackWebhookUrl"));
     }
+    let called_back = route.is_some_and(|route| route.auth == Auth::Callback);
+    if called_back || function.trigger == queues::JOBS_TRIGGER {
+        secrets.insert("WEIR_JOB_SECRETS".to_owned(), reference("JobSecrets"));
+    }
+    if function.trigger == queues::JOBS_TRIGGER {
+        secrets.insert("WEIR_PUBLIC_URL".to_owned(), reference("PublicUrl"));
+    }
     secrets
 }
 

@@ -24,6 +24,37 @@ pub fn machine_arn(name: &str) -> String {
 
 /// The template's parameters
 pub fn parameters() -> Value {
+    let mut all = of_stack();
+    if let (Some(all), Value::Object(of_jobs)) = (all.as_object_mut(), of_jobs()) {
+        all.extend(of_jobs);
+    }
+    all
+}
+
+/// What jobs are told and may do
+fn of_jobs() -> Value {
+    json!({
+        "JobSecrets": {
+            "Type": "String",
+            "NoEcho": true,
+            "Default": "",
+            "Description": "What jobs are told in confidence: a JSON object of values by name, named as ${NAME} in definitions",
+        },
+        "PublicUrl": {
+            "Type": "String",
+            "Default": "",
+            "Description": "Where the API answers, as others see it; without it no job can be called back",
+        },
+        "JobFunctions": {
+            "Type": "String",
+            "Default": "weir-job-*",
+            "AllowedPattern": "[A-Za-z0-9_*-]{1,64}",
+            "Description": "The functions that jobs may invoke, by name; * stands for any ending",
+        },
+    })
+}
+
+fn of_stack() -> Value {
     json!({
         "Stage": {
             "Type": "String",

@@ -73,6 +73,12 @@ pub fn statements(uses: &BTreeSet<Use>) -> Vec<Value> {
             Use::NotifySend => {
                 statements.push(allow(&["sqs:SendMessage"], vec![attribute("NotifyQueue", "Arn")]))
             }
+            Use::InvokeJobFunctions => statements.push(allow(
+                &["lambda:InvokeFunction"],
+                vec![sub(
+                    "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:${JobFunctions}",
+                )],
+            )),
             Use::Sign => statements.push(allow(&["kms:Sign"], vec![attribute("SigningKey", "Arn")])),
             Use::PublicKey => {
                 statements.push(allow(&["kms:GetPublicKey"], vec![attribute("SigningKey", "Arn")]))

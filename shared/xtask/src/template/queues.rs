@@ -4,6 +4,9 @@ use super::{Resources, attribute};
 use serde_json::json;
 use weir_edge::function::{Queue, Trigger};
 
+/// What reads the jobs queue
+pub const JOBS_TRIGGER: Trigger = Trigger::Queue { queue: Queue::Jobs, batch: 1 };
+
 /// What reads the notify queue
 pub const NOTIFY_TRIGGER: Trigger = Trigger::Queue { queue: Queue::Notify, batch: 1 };
 

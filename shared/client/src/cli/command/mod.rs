@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod artifact;
+pub mod assignment;
 pub mod audit;
 pub mod definition;
 pub mod deployment;

@@ -12,7 +12,7 @@ use crate::{
     planner::{
         DEPLOY_HOST, EVIDENCE,
         binding::{Requirement, Resolved, Site, resolve},
-        fragment::object,
+        fragment::{self, object},
         gate_node,
     },
 };
@@ -154,17 +154,21 @@ impl Planner<'_> {
         }
         let own = spec.backoff != crate::definition::spec::Backoff::default();
         let backoff = job.map(|job| &job.backoff).filter(|_| !own).unwrap_or(&spec.backoff);
+        // What the step itself asks to be kept, and which secrets it names, beside what the shared job says.
+        let shared = job.map(|job| job.outputs.clone()).unwrap_or_default();
+        let own = fragment::outputs(&inputs).into_iter().filter(|own| !shared.contains(own));
+        let outputs = shared.iter().cloned().chain(own).collect();
+        let shared = job.into_iter().flat_map(|job| &job.secrets).map(|secret| secret.name().to_owned());
+        let secrets: BTreeSet<String> = fragment::secrets(&inputs).into_iter().chain(shared).collect();
         Ok(JobContract {
             capability: capability.to_owned(),
             inputs,
-            outputs: job.map(|job| job.outputs.clone()).unwrap_or_default(),
+            outputs,
             timeout_s: said(spec.timeout_s, TIMEOUT_DEFAULT_S, job.map(|job| job.timeout_s)),
             attempts,
             backoff: Backoff { base_s: backoff.initial_s, factor: backoff.factor, max_s: backoff.max_s },
             idempotency: if once { Idempotency::Once } else { Idempotency::AttemptKey },
-            secrets: job
-                .map(|job| job.secrets.iter().map(|secret| secret.name().to_owned()).collect())
-                .unwrap_or_default(),
+            secrets: secrets.into_iter().collect(),
             deadline_s: None,
         })
     }

@@ -1,0 +1,277 @@
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
+    routing::get,
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+use tokio::net::TcpListener;
+use weir_domain::{assignment::AssignmentSnapshot, id::OperationId, time::Millis};
+use weir_edge::wire::{operation::OperationView, page::Page};
+use weir_orchestration::jobs::JobEnd;
+use weir_testkit::{TestApi, api::Reply};
+
+const PROVIDER: &str = "provider.source.directory";
+
+/// A directory of others: what it has, what it was asked to change, and what it refuses
+#[derive(Debug, Default)]
+struct Directory {
+    has: BTreeMap<String, Value>,
+    puts: Vec<(String, String)>,
+    refuses: BTreeMap<String, StatusCode>,
+}
+
+type Shared = Arc<Mutex<Directory>>;
+
+async fn page(
+    State(directory): State<Shared>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> (StatusCode, Json<Value>) {
+    if headers.get("authorization").is_none_or(|it| it != "Bearer hook-key-of-the-tests") {
+        return (StatusCode::UNAUTHORIZED, Json(json!({})));
+    }
+    let (limit, after) = (query["limit"].parse().unwrap(), query.get("cursor").cloned().unwrap_or_default());
+    let directory = directory.lock().unwrap();
+    let found: Vec<_> =
+        directory.has.values().filter(|it| it["id"].as_str().unwrap() > after.as_str()).collect();
+    let on_page: Vec<_> = found.iter().take(limit).collect();
+    let next = (found.len() > limit).then(|| on_page.last().unwrap()["id"].clone());
+    (StatusCode::OK, Json(json!({ "assignments": on_page, "next_cursor": next })))
+}
+
+async fn one(State(directory): State<Shared>, Path(id): Path<String>) -> (StatusCode, Json<Value>) {
+    match directory.lock().unwrap().has.get(&id) {
+        Some(found) => (StatusCode::OK, Json(found.clone())),
+        None => (StatusCode::NOT_FOUND, Json(json!({}))),
+    }
+}
+
+async fn put(
+    State(directory): State<Shared>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    Json(body): Json<Value>,
+) -> StatusCode {
+    let mut directory = directory.lock().unwrap();
+    directory.puts.push((id.clone(), headers["idempotency-key"].to_str().unwrap().to_owned()));
+    if let Some(refusal) = directory.refuses.get(&id) {
+        return *refusal;
+    }
+    directory.has.insert(id, body);
+    StatusCode::NO_CONTENT
+}
+
+fn assignment(id: &str, group: &str) -> Value {
+    json!({ "id": id, "policy": "screen-lock", "group": group, "settings": { "minutes": 5 } })
+}
+
+/// An API whose provider is a directory with `count` assignments, `a-000` to …
+async fn open(count: usize) -> (TestApi, Shared) {
+    let directory = Shared::default();
+    for n in 0..count {
+        let id = format!("a-{n:03}");
+        directory.lock().unwrap().has.insert(id.clone(), assignment(&id, "staff"));
+    }
+    let router = Router::new()
+        .route("/assignments", get(page))
+        .route("/assignments/{id}", get(one).put(put))
+        .with_state(directory.clone());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let api = TestApi::new(crate::ENDPOINTS).await;
+    let spec = json!({
+        "provider_type": "directory", "provides": ["assignments.fetch", "assignments.restore"],
+        "config": { "base_url": base_url, "page_size": 2 }, "credential_ref": "${HOOK}",
+    });
+    api.resource(&api.cx.workspace(), PROVIDER, spec).await;
+    (api, directory)
+}
+
+async fn ask(api: &TestApi, body: Value) -> Reply {
+    api.post("/v1/assignment-runs").by("operator").json(&body).send().await
+}
+
+/// Runs every job that is sent, until there is none left and the operation has ended
+async fn run(api: &TestApi, operation: OperationId) -> OperationView {
+    let (engine, scope) = (api.cx.engine(), api.scope());
+    engine.begin(&scope, operation, format!("token of {operation}")).await.unwrap();
+    for round in 0.. {
+        let jobs = std::mem::take(&mut api.cloud.told().jobs);
+        if jobs.is_empty() {
+            break;
+        }
+        for (job, delay) in jobs {
+            api.clock.advance(delay);
+            assert_eq!(engine.run_job(&job, &format!("worker-{round}")).await.unwrap(), JobEnd::Run);
+        }
+    }
+    let segments = api.cloud.told().segments.clone();
+    for segment in segments.iter().filter(|it| it.operation == operation) {
+        engine.segment_finish(&scope, operation, segment.segment).await.unwrap();
+    }
+    engine.finish_operation(&scope, operation).await.unwrap();
+    api.get(&format!("/v1/operations/{operation}")).by("viewer").send().await.read(200)
+}
+
+async fn fetched(api: &TestApi) -> (OperationView, AssignmentSnapshot) {
+    let body = json!({ "type": "assignments.fetch", "provider": PROVIDER, "name": "before" });
+    let asked: OperationView = ask(api, body).await.read(201);
+    let view = run(api, asked.operation_id).await;
+    let list: Page<AssignmentSnapshot> =
+        api.get("/v1/assignment-snapshots").by("viewer").send().await.read(200);
+    (view, list.items.into_iter().next().unwrap())
+}
+
+fn counts(view: &OperationView) -> Vec<(&str, u64)> {
+    let own = view.summary_counts.iter().filter(|(key, _)| !key.starts_with("nodes_"));
+    own.map(|(key, count)| (key.as_str(), *count)).collect()
+}
+
+#[tokio::test]
+async fn all_pages_of_a_directory_become_one_snapshot() {
+    let (api, _) = open(5).await;
+    let (view, snapshot) = fetched(&api).await;
+    assert_eq!(view.status.as_str(), "succeeded");
+    assert_eq!(counts(&view), [("assignments_read", 5), ("pages_read", 3)]);
+    assert_eq!((snapshot.name.as_deref(), snapshot.assignments), (Some("before"), 5));
+    assert_eq!((snapshot.operation_id, snapshot.created_by.as_str()), (view.operation_id, "operator"));
+    let stored = format!("{:?}", api.table.snapshot());
+    assert!(!stored.contains("hook-key-of-the-tests"), "the provider's secret is kept nowhere");
+}
+
+#[tokio::test]
+async fn only_what_differs_is_put_back_and_each_has_its_result() {
+    let (api, directory) = open(5).await;
+    let (_, snapshot) = fetched(&api).await;
+    {
+        let mut directory = directory.lock().unwrap();
+        directory.has.remove("a-001");
+        directory.has.insert("a-003".to_owned(), assignment("a-003", "everybody"));
+        directory.has.insert("new".to_owned(), assignment("new", "staff"));
+    }
+    let body = json!({ "type": "assignments.restore", "snapshot": snapshot.id });
+    let asked: OperationView = ask(&api, body).await.read(201);
+    let view = run(&api, asked.operation_id).await;
+    assert_eq!(view.status.as_str(), "succeeded");
+    let expected = [("assignments_failed", 0), ("assignments_restored", 2), ("assignments_unchanged", 3)];
+    assert_eq!(counts(&view), expected);
+    let directory = directory.lock().unwrap();
+    assert_eq!((directory.has["a-003"]["group"].as_str(), directory.has.len()), (Some("staff"), 6));
+    let key = |id: &str| (id.to_owned(), format!("{}/{id}", asked.operation_id));
+    assert_eq!(directory.puts, [key("a-001"), key("a-003")]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_put_back_fails_the_run_and_the_rest_is_put_back() {
+    let (api, directory) = open(4).await;
+    let (_, snapshot) = fetched(&api).await;
+    {
+        let mut directory = directory.lock().unwrap();
+        directory.has.clear();
+        directory.refuses.insert("a-001".to_owned(), StatusCode::FORBIDDEN);
+        directory.refuses.insert("a-002".to_owned(), StatusCode::BAD_GATEWAY);
+    }
+    let body = json!({ "type": "assignments.restore", "snapshot": snapshot.id });
+    let asked: OperationView = ask(&api, body).await.read(201);
+    let view = run(&api, asked.operation_id).await;
+    let failure = view.failure_summary.as_ref().unwrap();
+    assert_eq!((view.status.as_str(), failure.code.as_str()), ("failed", "assignments_failed"));
+    assert_eq!(failure.message, "2 of 4 assignments could not be put back");
+    let expected = [("assignments_failed", 2), ("assignments_restored", 2), ("assignments_unchanged", 0)];
+    assert_eq!(counts(&view), expected, "what an earlier attempt put back still counts as that");
+    let puts = |id: &str| directory.lock().unwrap().puts.iter().filter(|(put, _)| put == id).count();
+    assert_eq!(
+        (puts("a-000"), puts("a-001"), puts("a-002")),
+        (1, 1, 10),
+        "only what may succeed is tried again"
+    );
+}
+
+#[tokio::test]
+async fn a_restore_that_had_to_stop_goes_on_where_it_was() {
+    let (api, directory) = open(3).await;
+    let (_, snapshot) = fetched(&api).await;
+    {
+        let mut directory = directory.lock().unwrap();
+        directory.has.clear();
+        directory.refuses.insert("a-001".to_owned(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    let body = json!({ "type": "assignments.restore", "snapshot": snapshot.id, "only": ["a-000", "a-001"] });
+    let asked: OperationView = ask(&api, body).await.read(201);
+    let (engine, scope) = (api.cx.engine(), api.scope());
+    engine.begin(&scope, asked.operation_id, "token".to_owned()).await.unwrap();
+    let (job, _) = api.cloud.told().jobs.remove(0);
+    engine.run_job(&job, "worker").await.unwrap();
+    directory.lock().unwrap().refuses.clear();
+    api.clock.advance(Millis::from_secs(60));
+    let view = run(&api, asked.operation_id).await;
+    let expected = [("assignments_failed", 0), ("assignments_restored", 2), ("assignments_unchanged", 0)];
+    assert_eq!((view.status.as_str(), counts(&view)), ("succeeded", expected.to_vec()));
+    assert!(!directory.lock().unwrap().has.contains_key("a-002"), "it was not among those named");
+}
+
+#[tokio::test]
+async fn one_run_of_an_identity_is_active_at_a_time() {
+    let (api, _) = open(1).await;
+    let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
+    let first: OperationView = ask(&api, fetch.clone()).await.read(201);
+    let again: OperationView = ask(&api, fetch.clone()).await.read(200);
+    assert_eq!(again.operation_id, first.operation_id);
+    run(&api, first.operation_id).await;
+    let next: OperationView = ask(&api, fetch).await.read(201);
+    assert_ne!(next.operation_id, first.operation_id);
+}
+
+#[tokio::test]
+async fn what_cannot_be_run_is_refused() {
+    let (api, _) = open(1).await;
+    let (_, snapshot) = fetched(&api).await;
+    api.resource(&api.cx.workspace(), "provider.source.other", json!({ "provider_type": "x" })).await;
+    for (body, expected) in [
+        (json!({ "type": "assignments.fetch", "provider": "provider.source.gone" }), "422 invalid-reference"),
+        (
+            json!({ "type": "assignments.fetch", "provider": "provider.source.other" }),
+            "422 invalid-reference",
+        ),
+        (json!({ "type": "assignments.fetch", "provider": PROVIDER, "name": "" }), "400 invalid-body"),
+        (json!({ "type": "assignments.fetch", "provider": PROVIDER, "nmae": "x" }), "400 invalid-body"),
+        (json!({ "type": "assignments.remove", "provider": PROVIDER }), "400 invalid-body"),
+        (
+            json!({ "type": "assignments.restore", "snapshot": "snp_01ARZ3NDEKTSV4RRFFQ69G5FAV" }),
+            "422 invalid-reference",
+        ),
+        (
+            json!({ "type": "assignments.restore", "snapshot": snapshot.id, "only": ["gone"] }),
+            "422 invalid-reference",
+        ),
+    ] {
+        assert_eq!(ask(&api, body.clone()).await.short(), expected, "{body}");
+    }
+    let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
+    let by = |name: &'static str| api.post("/v1/assignment-runs").by(name).json(&fetch).send();
+    assert_eq!(by("developer").await.short(), "403 forbidden");
+    let theirs = api.get("/v1/assignment-snapshots").by("stranger").send().await.expect(200);
+    assert_eq!(theirs["items"], json!([]), "another tenant's are not there");
+}
+
+#[tokio::test]
+async fn a_directory_that_makes_no_sense_is_not_kept() {
+    let (api, directory) = open(1).await;
+    directory
+        .lock()
+        .unwrap()
+        .has
+        .insert("a-000".to_owned(), json!({ "id": "../x", "policy": "p", "group": "g" }));
+    let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
+    let asked: OperationView = ask(&api, fetch).await.read(201);
+    let view = run(&api, asked.operation_id).await;
+    assert_eq!(view.failure_summary.unwrap().code, "bad_answer");
+    let none = api.get("/v1/assignment-snapshots").by("viewer").send().await.expect(200);
+    assert_eq!(none["items"], json!([]));
+}

@@ -1,0 +1,7 @@
+//! Callbacks: jobs that end elsewhere
+
+mod create;
+#[cfg(test)]
+mod tests;
+
+pub use create::CallbackCreate;

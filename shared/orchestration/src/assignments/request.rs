@@ -1,0 +1,267 @@
+//! From a wish to an operation: a directory is to be read, or a snapshot is to be put back
+
+use super::restore::not_restored;
+use crate::{
+    Engine, EngineError,
+    delivery::{Origin, end_intent},
+    records::record,
+    start::{NewOperation, Placed, operation},
+};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use weir_domain::{
+    actor::Actor,
+    assignment::AssignmentSnapshot,
+    canonical::Digest,
+    definition::{
+        address::{Address, Kind},
+        spec::Provider,
+    },
+    engine::Operation,
+    failure::FailureSummary,
+    id::{Id as _, IntentId, OperationId, PlanId, SnapshotId},
+    intent::{Intent, IntentStatus},
+    operation::OperationType,
+    plan::{Graph, Plan, PlanContext, PlanSnapshot, PlanStatus},
+    planner::{ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, PlanError, RestoreRequest, plan_fetch, plan_restore},
+    scope::Scope,
+};
+use weir_store::{Entity as _, Key, Write};
+
+/// What somebody wants of assignments
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AssignmentRequest {
+    /// Read all that a provider has
+    Fetch {
+        /// The provider
+        provider: Address,
+        /// What people will call the snapshot
+        name: Option<String>,
+    },
+    /// Put a snapshot back
+    Restore {
+        /// Which
+        snapshot: SnapshotId,
+        /// Only these of its assignments; all where there is none
+        only: Vec<String>,
+    },
+}
+
+/// Why that is not done
+#[derive(Debug, thiserror::Error)]
+pub enum AssignmentError {
+    /// There is no such provider, or it was not applied yet
+    #[error("there is no `{0}` in the definition that is applied")]
+    NoProvider(Address),
+    /// The provider is not for this
+    #[error("`{provider}` does not provide `{capability}`: add it to `provides`")]
+    NotProvided {
+        /// Which provider
+        provider: Address,
+        /// What it would have to provide
+        capability: &'static str,
+    },
+    /// There is no such snapshot
+    #[error("there is no snapshot `{0}`")]
+    NoSnapshot(SnapshotId),
+    /// The snapshot does not have this one
+    #[error("snapshot `{0}` has no assignment `{1}`")]
+    NotInSnapshot(SnapshotId, String),
+    /// There is no plan
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// It could not be carried out
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// What a request becomes
+struct Planned {
+    operation_type: OperationType,
+    provider: Address,
+    graph: Graph,
+    identity: Value,
+    title: String,
+}
+
+/// Records intent, plan and operation together and starts the operation, unless one of the same identity is active
+pub async fn request_assignments(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    request: &AssignmentRequest,
+) -> Result<Placed, AssignmentError> {
+    let planned = match request {
+        AssignmentRequest::Fetch { provider, name } => {
+            fetch(engine, scope, provider, name.as_deref()).await?
+        }
+        AssignmentRequest::Restore { snapshot, only } => restore(engine, scope, *snapshot, only).await?,
+    };
+    Ok(place(engine, scope, actor, origin, planned).await?)
+}
+
+async fn fetch(
+    engine: &Engine,
+    scope: &Scope,
+    provider: &Address,
+    name: Option<&str>,
+) -> Result<Planned, AssignmentError> {
+    provides(engine, scope, provider, ASSIGNMENTS_FETCH).await?;
+    Ok(Planned {
+        operation_type: OperationType::AssignmentsFetch,
+        provider: provider.clone(),
+        graph: plan_fetch(provider, name)?,
+        identity: json!({ "provider": provider }),
+        title: format!("read the assignments of {provider}"),
+    })
+}
+
+async fn restore(
+    engine: &Engine,
+    scope: &Scope,
+    id: SnapshotId,
+    only: &[String],
+) -> Result<Planned, AssignmentError> {
+    let key = Key::entity(scope, AssignmentSnapshot::KIND, id);
+    let found = engine.table.read::<AssignmentSnapshot>(&key).await.map_err(EngineError::from)?;
+    let (snapshot, _) = found.ok_or(AssignmentError::NoSnapshot(id))?;
+    provides(engine, scope, &snapshot.provider, ASSIGNMENTS_RESTORE).await?;
+    let mut only = only.to_vec();
+    only.sort();
+    only.dedup();
+    if !only.is_empty() {
+        let content = engine.snapshot(&snapshot.digest).await?;
+        let has = |id: &String| content.assignments.iter().any(|it| it.id == *id);
+        if let Some(missing) = only.iter().find(|id| !has(id)) {
+            return Err(AssignmentError::NotInSnapshot(snapshot.id, missing.clone()));
+        }
+    }
+    let request = RestoreRequest {
+        provider: &snapshot.provider,
+        digest: &snapshot.digest,
+        assignments: snapshot.assignments,
+        only: &only,
+    };
+    Ok(Planned {
+        operation_type: OperationType::AssignmentsRestore,
+        graph: plan_restore(&request)?,
+        identity: json!({ "provider": snapshot.provider, "snapshot": id, "only": only }),
+        title: format!("put {id} back to {}", snapshot.provider),
+        provider: snapshot.provider,
+    })
+}
+
+async fn provides(
+    engine: &Engine,
+    scope: &Scope,
+    provider: &Address,
+    capability: &'static str,
+) -> Result<(), AssignmentError> {
+    let found = engine.resource::<Provider>(scope, provider).await?;
+    let found = found.ok_or_else(|| AssignmentError::NoProvider(provider.clone()))?;
+    if found.provides.iter().any(|provided| provided == capability) {
+        Ok(())
+    } else {
+        Err(AssignmentError::NotProvided { provider: provider.clone(), capability })
+    }
+}
+
+async fn place(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    planned: Planned,
+) -> Result<Placed, EngineError> {
+    let word = planned.operation_type.as_str();
+    let identity = json!({ "type": word, "scope": scope, "inputs": planned.identity });
+    let identity = Digest::of(&identity).map_err(impossible)?;
+    let snapshot = PlanSnapshot::new(planned.graph).map_err(impossible)?;
+    let bytes = serde_json::to_vec(&snapshot).map_err(impossible)?;
+    engine.ledger.plan_put(&snapshot.graph_hash, bytes).await?;
+    let (millis, seed) = (origin.now.0, &origin.seed);
+    let (plan_id, operation_id) = (PlanId::derived(millis, seed), OperationId::derived(millis, seed));
+    let intent = Intent {
+        id: IntentId::derived(millis, seed),
+        actor: actor.clone(),
+        action: word.to_owned(),
+        target_resource_type: Kind::Provider,
+        target_resource_id: planned.provider.to_string(),
+        desired_result: planned.identity.as_object().cloned().unwrap_or_default(),
+        constraints: Map::new(),
+        inputs: Map::new(),
+        scenario: None,
+        status: IntentStatus::Planned,
+        plan_id: Some(plan_id),
+        failure: None,
+        created_at: origin.now.into(),
+    };
+    let plan = plan(&intent, plan_id, planned.operation_type, &snapshot);
+    let made = operation(
+        &snapshot.nodes,
+        NewOperation {
+            operation_id,
+            scope: scope.clone(),
+            operation_type: planned.operation_type,
+            plan_id,
+            intent_id: intent.id,
+            graph_hash: snapshot.graph_hash.clone(),
+            identity,
+            actor: actor.clone(),
+            title: planned.title,
+            now: origin.now,
+            promotion_id: None,
+            release_id: None,
+            environment: None,
+            rollback_of: None,
+            exclusive: Default::default(),
+            parent: None,
+        },
+    );
+    let subject = ("operation", operation_id.to_string());
+    let metadata = json!({ "inputs": planned.identity, "operation_id": operation_id });
+    let writes = vec![
+        Write::Create(record(scope, &intent)?),
+        Write::Create(record(scope, &plan)?),
+        engine.audit(scope, actor, word, subject, metadata, origin.request_id)?,
+    ];
+    engine.place(made, writes).await
+}
+
+fn plan(intent: &Intent, plan_id: PlanId, operation_type: OperationType, snapshot: &PlanSnapshot) -> Plan {
+    Plan {
+        plan_id,
+        intent_id: intent.id,
+        operation_type,
+        scenario_ref: None,
+        status: PlanStatus::Active,
+        effective_version: 1,
+        graph_hash: snapshot.graph_hash.clone(),
+        node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),
+        customizations: Vec::new(),
+        bindings: Vec::new(),
+        context: PlanContext::None {},
+        created_by: intent.actor.clone(),
+        created_at: intent.created_at,
+        expires_at: None,
+        exclusive: Default::default(),
+    }
+}
+
+/// What follows from the end of one
+pub(crate) async fn conclude(engine: &Engine, operation: &Operation) -> Result<(), EngineError> {
+    end_intent(engine, operation).await
+}
+
+/// Why a restore failed, over all its batches
+pub(crate) fn failure(counts: &BTreeMap<String, u64>) -> Option<FailureSummary> {
+    let count = |key: &str| counts.get(key).copied().unwrap_or(0);
+    let failed = count("assignments_failed");
+    let total = failed + count("assignments_restored") + count("assignments_unchanged");
+    (failed > 0).then(|| FailureSummary::new("assignments_failed", not_restored(failed, total)))
+}
+
+fn impossible(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Inconsistent(format!("the assignments cannot be planned: {error}"))
+}
