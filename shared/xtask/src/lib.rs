@@ -6,6 +6,7 @@
 pub mod bench;
 pub mod check;
 pub mod generate;
+pub mod mutate;
 pub mod package;
 pub mod sim;
 pub mod template;

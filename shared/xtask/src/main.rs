@@ -4,7 +4,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{Error, bench, check, generate, package, sim};
+use xtask::{Error, bench, check, generate, mutate, package, sim};
 
 /// What is done to the workspace
 #[derive(Debug, Parser)]
@@ -34,6 +34,8 @@ enum Command {
     Bench,
     /// Run the engine in a simulated region where everything fails that can
     Sim(sim::Options),
+    /// Remove each guard of the protocol in turn, and see that a test fails
+    MutateGuards,
 }
 
 fn main() -> ExitCode {
@@ -54,5 +56,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Check => check::check(),
         Command::Bench => bench::bench(),
         Command::Sim(options) => sim::sim(&options),
+        Command::MutateGuards => mutate::mutate_guards(),
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use weir_domain::plan::Graph;
-use weir_orchestration::sim::{Latency, Pace, Work, job, run};
+use weir_orchestration::sim::{Latency, Pace, Work, job, run, shape};
 
 /// What each node does
 const SECOND: Work = Work { millis: 1_000, failures: 0, fatal: false };
@@ -39,4 +39,19 @@ pub(super) fn figures(layers: usize, width: usize) -> Result<Figures, Error> {
         writes_limit: 5.0 + edges as f64 / count,
         makespan_ratio: run.makespan_ratio(),
     })
+}
+
+/// The worst makespan ÷ floor over `count` graphs of random shape
+pub(super) fn worst_makespan(count: u64) -> Result<f64, Error> {
+    let wrong = |error: &dyn std::fmt::Display| Error::Failed(format!("simulating: {error}"));
+    let pace = Pace { workers: 40, latency: Latency::default(), spread: false };
+    let mut worst = 0.0f64;
+    for seed in 0..count {
+        let run = run(shape(seed).map_err(|e| wrong(&e))?, &pace, seed).map_err(|e| wrong(&e))?;
+        if let Some(violation) = run.violations.first() {
+            return Err(wrong(violation));
+        }
+        worst = worst.max(run.makespan_ratio());
+    }
+    Ok(worst)
 }
