@@ -17,6 +17,7 @@ mod health;
 mod intent;
 mod intervention;
 mod operation;
+mod patch;
 mod plan;
 mod promotion;
 mod refusal;
@@ -59,6 +60,9 @@ weir_edge::endpoints![
     operation::OperationPause,
     operation::OperationResume,
     operation::OperationTimeline,
+    patch::PatchCreate,
+    patch::PatchGet,
+    patch::PatchList,
     plan::PlanGet,
     promotion::PromotionCreate,
     promotion::PromotionGet,

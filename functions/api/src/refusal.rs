@@ -2,9 +2,13 @@
 //!
 //! What a path names is not found; what a body names refers to nothing.
 
-use weir_domain::id::{OperationId, RequestId};
+use weir_domain::{
+    id::{OperationId, RequestId},
+    plan::PatchError,
+};
 use weir_edge::{Call, Endpoint, Kind, Problem};
 use weir_orchestration::{
+    PatchFailure,
     definition::DefinitionError,
     delivery::{DeliveryError, Origin},
 };
@@ -41,6 +45,20 @@ pub fn delivery(error: DeliveryError) -> Problem {
         DeliveryError::Incomplete(_) => Kind::InvalidBody,
         DeliveryError::Plan(_) | DeliveryError::Customize(_) => Kind::InvalidDefinition,
         DeliveryError::Engine(error) => return error.into(),
+    };
+    Problem::new(kind, detail)
+}
+
+/// Why a patch is not made
+pub fn patch(error: PatchFailure) -> Problem {
+    let detail = error.to_string();
+    let kind = match error {
+        PatchFailure::NotFound(_) => Kind::NotFound,
+        PatchFailure::NotNow(_) => Kind::NotAllowedNow,
+        PatchFailure::Busy => Kind::Conflict,
+        PatchFailure::Refused(PatchError::Started { .. }) => Kind::NodeStarted,
+        PatchFailure::Refused(_) => Kind::PatchRefused,
+        PatchFailure::Engine(error) => return error.into(),
     };
     Problem::new(kind, detail)
 }

@@ -108,6 +108,8 @@ ids! {
     IntentId = "int", "intent";
     /// The concrete graph for one intent
     PlanId = "pln", "plan";
+    /// A change that was appended to a plan while it ran
+    PatchId = "pch", "plan patch";
     /// One execution of a plan
     OperationId = "op", "operation";
     /// A condition that a node of an operation waits for

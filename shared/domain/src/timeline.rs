@@ -42,6 +42,8 @@ pub enum TimelineKind {
     OperationResumed,
     /// Somebody asked that it ends
     OperationCancelRequested,
+    /// Somebody changed the plan that it runs
+    PlanPatched,
     /// It ended
     OperationEnded,
     /// A node moved

@@ -148,7 +148,7 @@ async fn content(
     Ok(EvidenceContent {
         operation_id: info.operation_id,
         operation_type: info.operation_type,
-        graph_hash: info.graph_hash.clone(),
+        graph_hash: operation.graph_hash().clone(),
         release: release.map(|(release, _)| release_ref(&release)),
         environment: info.environment.clone(),
         actors,

@@ -30,7 +30,9 @@ pub mod sqs;
 mod start;
 
 pub use clock::{Clock, SystemClock};
-pub use engine::{Engine, Outcome, Reconciled, Reported, SegmentNext, Started};
+pub use engine::{
+    Engine, Outcome, PatchFailure, PatchWish, PlanDocument, Reconciled, Reported, SegmentNext, Started,
+};
 pub use error::EngineError;
 pub use exclusive::Behind;
 pub use start::Placed;

@@ -13,7 +13,7 @@ use weir_domain::{
     id::{EvidenceId, GateId, OperationId, PromotionId},
     intent::Intent,
     intervention::Intervention,
-    plan::Plan,
+    plan::{Plan, patch::PatchRecord},
     scope::Scope,
     time::{Millis, Time},
     timeline::TimelineEvent,
@@ -223,6 +223,14 @@ impl Entity for ExclusiveQueue {
 
     fn key(&self, scope: &Scope) -> Key {
         Key::exclusive(scope, &self.resource)
+    }
+}
+
+impl Entity for PatchRecord {
+    const KIND: &'static str = "patch";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::patch(scope, self.operation_id, self.sequence)
     }
 }
 

@@ -5,6 +5,7 @@
 //! | entity (intent, plan, release, …) | `<scope>#<kind>#<id>` | `meta` |
 //! | operation | `<scope>#op#<id>` | `meta` |
 //! | timeline event | `<scope>#op#<id>` | `event#<evt id>` |
+//! | plan patch | `<scope>#op#<id>` | `patch#<sequence>` |
 //! | node run | `<scope>#op#<id>#s<segment / 8>` | `node#<ordinal>` |
 //! | active run | `<scope>#active` | `<run_identity_hash>` |
 //! | queue of an exclusive resource | `<scope>#exclusive` | `<address>` |
@@ -104,6 +105,11 @@ impl Key {
     /// One event of an operation's timeline
     pub fn event(scope: &Scope, operation: OperationId, event: EventId) -> Self {
         Self { pk: Self::operation_partition(scope, operation), sk: format!("event#{event}") }
+    }
+
+    /// One patch of what an operation runs
+    pub fn patch(scope: &Scope, operation: OperationId, sequence: u32) -> Self {
+        Self { pk: Self::operation_partition(scope, operation), sk: format!("patch#{sequence:06}") }
     }
 
     /// The lock that keeps two active operations of one identity apart

@@ -42,9 +42,7 @@ impl Endpoint for OperationGet {
         let facts = Facts::gather(cx, &operation, &graph, &nodes, call.now).await?;
         let mut shown = view::view(&operation, &nodes, call.now);
         let runs: BTreeMap<u32, &NodeRun> = nodes.iter().map(|node| (node.ordinal, node)).collect();
-        for (ordinal, plan_node) in
-            (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type != NodeType::Join)
-        {
+        for (ordinal, plan_node) in graph.numbered().filter(|(_, node)| node.node_type != NodeType::Join) {
             let run = runs.get(&ordinal).copied();
             let waits = run.filter(|_| operation.is_active());
             let wait = waits.and_then(|run| facts.wait(run, plan_node));

@@ -38,7 +38,7 @@ use weir_edge::{Answer, Cx, Problem, wire::operation::OperationView};
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct OperationPath {
     /// The operation
-    operation: OperationId,
+    pub(crate) operation: OperationId,
 }
 
 /// The operation `id`, if it is one of `scope`

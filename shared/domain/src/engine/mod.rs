@@ -8,17 +8,21 @@
 
 mod drive;
 mod node;
+mod node_patch;
 mod node_update;
 mod operation;
 mod operation_update;
+mod patch;
 #[cfg(test)]
 mod tests;
 
 pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive};
 pub use node::{NodeRun, Past, Terms};
+pub use node_patch::{GUARD, NodePatch};
 pub use node_update::{NodeUpdate, Refused};
-pub use operation::{Operation, OperationInfo, ParentNode};
-pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_RESUME};
+pub use operation::{Effective, Operation, OperationInfo, ParentNode};
+pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_RESUME};
+pub use patch::{PatchOn, patch_moves};
 
 use crate::time::Millis;
 
@@ -42,6 +46,9 @@ pub const CONSEQUENCE_PATIENCE: Millis = Millis::from_secs(10);
 
 /// How long one run of a multi-step activity may take before anyone else runs it again
 pub const TODO_PATIENCE: Millis = Millis::from_secs(30);
+
+/// After this the table may forget a new node whose patch never became a part of the operation
+pub const GUARDED_LIFE: Millis = Millis::from_secs(30 * 24 * 3_600);
 
 /// SQS holds a message back for at most this long; a longer backoff waits in the wake index
 pub const QUEUE_DELAY_MAX: Millis = Millis::from_secs(900);

@@ -107,6 +107,8 @@ pub struct NodeRun {
     pub error: Option<FailureSummary>,
     /// The attempts that did not end the node
     pub past: Vec<Past>,
+    /// When the table may forget it, in whole seconds: only of a node that a patch has not admitted yet
+    pub expires_at: Option<Millis>,
 }
 
 impl NodeRun {
@@ -144,7 +146,16 @@ impl NodeRun {
             finished_at: None,
             error: None,
             past: Vec::new(),
+            expires_at: None,
         }
+    }
+
+    /// The same node as a patch puts it: never ready and not a part of the operation until it is admitted
+    #[must_use]
+    pub fn guarded(mut self, now: Millis) -> Self {
+        self.unmet.insert(super::GUARD);
+        self.expires_at = Some(Millis::from_secs((now + super::GUARDED_LIFE).0.div_euclid(1_000)));
+        self
     }
 
     /// Whether its dependents may run because of it: it succeeded, its failure is to be passed by, or a person skipped

@@ -3,7 +3,7 @@
 //! This is section 3 of the protocol as one enum with one meaning. The table's `UpdateItem` expressions are
 //! compared with it, case by case, by the store's contract tests.
 
-use super::node::NodeRun;
+use super::{node::NodeRun, node_patch::NodePatch};
 use crate::{failure::FailureSummary, id::InterventionId, plan::NodeStatus, time::Millis};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
@@ -172,6 +172,8 @@ pub enum NodeUpdate {
         /// The version of `out` that was seen
         out_ver: u32,
     },
+    /// A plan patch changes the node
+    Patch(NodePatch),
 }
 
 impl NodeUpdate {
@@ -239,6 +241,7 @@ impl NodeUpdate {
             }
             Self::Skip { .. } => is(Pending),
             Self::Close { out_ver } => node.status.is_terminal() && node.out_ver == *out_ver,
+            Self::Patch(patch) => patch.allows(node),
         }
     }
 
@@ -263,6 +266,7 @@ impl NodeUpdate {
                 node.closed = true;
                 node.wake = None;
             }
+            Self::Patch(patch) => patch.change(node),
             Self::Claim { .. }
             | Self::Start { .. }
             | Self::Wait { .. }
@@ -325,7 +329,8 @@ impl NodeUpdate {
             | Self::Skip { .. }
             | Self::CancelIdle { .. }
             | Self::CancelRunning { .. }
-            | Self::Close { .. } => {}
+            | Self::Close { .. }
+            | Self::Patch(_) => {}
         }
     }
 
@@ -354,7 +359,8 @@ impl NodeUpdate {
             | Self::Retry { .. }
             | Self::Tell { .. }
             | Self::CancelRunning { .. }
-            | Self::Close { .. } => return,
+            | Self::Close { .. }
+            | Self::Patch(_) => return,
         };
         node.status = status;
         node.finished_at = Some(*now);
@@ -388,7 +394,8 @@ impl NodeUpdate {
             | Self::Heartbeat { .. }
             | Self::Snooze { .. }
             | Self::Tell { .. }
-            | Self::CancelRunning { .. } => false,
+            | Self::CancelRunning { .. }
+            | Self::Patch(_) => false,
         }
     }
 }

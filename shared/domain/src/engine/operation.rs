@@ -77,6 +77,17 @@ pub struct ParentNode {
     pub attempt: u32,
 }
 
+/// What an operation runs since it was patched
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effective {
+    /// The effective hash of the last patch
+    pub graph_hash: Digest,
+    /// How many nodes there are, joins and removed ones included
+    pub nodes: u32,
+    /// The segments that patches have added
+    pub segments: BTreeSet<u32>,
+}
+
 /// An operation as its item holds it
 ///
 /// INVARIANT: a terminal `status` never changes.
@@ -103,6 +114,10 @@ pub struct Operation {
     pub open: BTreeSet<u32>,
     /// How many patches have been applied
     pub patch_seq: u32,
+    /// How many segments were reserved for patches, those of lost ones included: no number is given twice
+    pub reserved: u32,
+    /// What it runs since it was patched
+    pub effective: Option<Effective>,
     /// How often a segment's execution had to be started again
     pub revivals: u32,
     /// The root execution's task tokens
@@ -139,6 +154,8 @@ impl Operation {
             materialised: false,
             open,
             patch_seq: 0,
+            reserved: 0,
+            effective: None,
             revivals: 0,
             tokens: BTreeSet::new(),
             todo: BTreeSet::from([super::TODO_BEGIN.to_owned()]),
@@ -148,6 +165,22 @@ impl Operation {
             failure_summary: None,
             summary_counts: BTreeMap::new(),
         }
+    }
+
+    /// The graph that it runs: the plan's, or the effective hash of its last patch
+    pub fn graph_hash(&self) -> &Digest {
+        self.effective.as_ref().map_or(&self.info.graph_hash, |effective| &effective.graph_hash)
+    }
+
+    /// The segments that its nodes are stored in. Those that a lost patch reserved are none of them
+    pub fn segments(&self) -> impl Iterator<Item = u32> {
+        let added = self.effective.iter().flat_map(|effective| &effective.segments).copied();
+        (0..self.info.segments).chain(added)
+    }
+
+    /// How many nodes it has, joins and removed ones included
+    pub fn nodes(&self) -> u32 {
+        self.effective.as_ref().map_or(self.info.nodes, |effective| effective.nodes)
     }
 
     /// Whether it has not ended

@@ -1,9 +1,12 @@
 //! Every conditional write on an operation's item: its condition and what it changes
 
-use super::{Refused, operation::Operation};
+use super::{
+    Refused,
+    operation::{Effective, Operation},
+};
 use crate::{failure::FailureSummary, operation::OperationStatus, time::Millis};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use strum::IntoStaticStr;
 
 /// Put every node, start every segment, drive the roots
@@ -14,6 +17,8 @@ pub const TODO_CANCEL: &str = "cancel";
 pub const TODO_RESUME: &str = "resume";
 /// Counts, evidence, locks, what depends on the operation
 pub const TODO_FINISH: &str = "finish";
+/// Admit the new nodes of a patch, start their segments, drive what it touched: `patch:<sequence>`
+pub const TODO_PATCH: &str = "patch:";
 
 /// One conditional write on one operation
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
@@ -89,6 +94,22 @@ pub enum OperationUpdate {
         /// When to drive again if it was not done
         wake: Millis,
     },
+    /// Keep the numbers of further segments for a patch. Adding to a number: repeated, it wastes some
+    Reserve {
+        /// How many
+        segments: u32,
+    },
+    /// The next patch becomes a part of the operation
+    Patch {
+        /// How many there were before: patches come one after the other
+        seen: u32,
+        /// What it runs from now on
+        effective: Effective,
+        /// The segments of the new nodes
+        open: BTreeSet<u32>,
+        /// When to do what follows again if it was not done
+        wake: Millis,
+    },
 }
 
 impl OperationUpdate {
@@ -118,6 +139,14 @@ impl OperationUpdate {
             Self::Cancel { .. } => active && !operation.cancel,
             Self::Pause { .. } => active && !operation.cancel && !operation.paused,
             Self::Resume { .. } => active && operation.paused,
+            Self::Reserve { .. } => active && !operation.cancel,
+            // An open segment is what keeps an operation from ending.
+            Self::Patch { seen, .. } => {
+                operation.patch_seq == *seen
+                    && operation.materialised
+                    && !operation.open.is_empty()
+                    && !operation.cancel
+            }
         }
     }
 
@@ -167,6 +196,13 @@ impl OperationUpdate {
                 operation.paused_by = None;
                 operation.paused_at = None;
                 todo(operation, TODO_RESUME, *wake);
+            }
+            Self::Reserve { segments } => operation.reserved += segments,
+            Self::Patch { seen, effective, open, wake } => {
+                operation.patch_seq = seen + 1;
+                operation.effective = Some(effective.clone());
+                operation.open.extend(open);
+                todo(operation, &format!("{TODO_PATCH}{}", seen + 1), *wake);
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Gates that nobody decides: freeze windows; and what an approval is given to
 
 use super::{
+    Gate,
     answer::{Earliest, GateAnswer},
     verdict::{ReasonCode, Verdict, VerdictResult},
 };
@@ -129,6 +130,11 @@ pub fn closure_hash(graph: &Graph, gate: u32) -> Result<Digest, NotCanonical> {
     let mut nodes: Vec<&PlanNode> = ordinals.into_iter().filter_map(|ordinal| graph.node(ordinal)).collect();
     nodes.sort_by_key(|node| &node.node_id);
     Digest::of(&nodes)
+}
+
+/// `gate` asking about another part of the plan: what was said about the former one does not count any more
+pub fn rebound(gate: Gate, closure_hash: Digest) -> Gate {
+    Gate { closure_hash, ..gate }
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub mod verdict;
 
 pub use answer::{Earliest, GateAnswer, GateFacts, GateResult};
 pub use approval::{decide, judge, tally, void};
-pub use automatic::{Freeze, closure_hash, freeze, freeze_verdict};
+pub use automatic::{Freeze, closure_hash, freeze, freeze_verdict, rebound};
 pub use config::{GateConfigError, GateContext};
 pub use dependency::DependencyState;
 pub use people::{People, who_may};

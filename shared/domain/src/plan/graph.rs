@@ -8,12 +8,14 @@
 //! | 40 nodes a segment | an inline Map runs as many at once, so none waits for a place |
 //!
 //! Ordinals count from 1 in one topological order, which is the order given wherever that is already topological.
-//! So a graph that is read back from its own nodes is the same graph.
+//! So a graph that is read back from its own nodes is the same graph. A patch ([`super::patch`]) keeps the numbers
+//! that there are and appends those of whole segments: a patched graph has gaps, and is stored as its chain.
 
 mod by_hand;
 mod check;
 mod joins;
 mod order;
+mod patched;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use check::{GraphError, NodeFault};
+pub(in crate::plan) use patched::Parts;
 
 /// Most nodes of a plan, joins not counted
 pub const NODES_MAX: usize = 10_000;
@@ -43,6 +46,10 @@ pub const GRAPH_BYTES_MAX: usize = 16 * 1024 * 1024;
 #[serde(try_from = "Vec<PlanNode>", into = "Vec<PlanNode>")]
 pub struct Graph {
     nodes: Vec<PlanNode>,
+    #[schemars(skip)]
+    numbers: Vec<u32>,
+    #[schemars(skip)]
+    removed: BTreeSet<u32>,
     #[schemars(skip)]
     ordinals: BTreeMap<NodeId, u32>,
     #[schemars(skip)]
@@ -65,6 +72,8 @@ pub struct Segment {
     pub mapped: Vec<u32>,
     /// The ordinals of the joins that are stored with it
     pub joins: Vec<u32>,
+    /// The patch that added it; 0 is the plan itself
+    pub patch: u32,
 }
 
 /// What the engine stores of a node when the operation begins; names, inputs and contracts stay in the snapshot
@@ -101,6 +110,11 @@ pub fn segment_of(ordinal: u32) -> u32 {
     ordinal.saturating_sub(1) / u32::try_from(SEGMENT_MAX).unwrap_or(u32::MAX)
 }
 
+/// The first ordinal of `segment`
+pub fn first_ordinal(segment: u32) -> u32 {
+    segment.saturating_mul(u32::try_from(SEGMENT_MAX).unwrap_or(u32::MAX)).saturating_add(1)
+}
+
 static NONE: BTreeSet<u32> = BTreeSet::new();
 
 impl Graph {
@@ -109,15 +123,30 @@ impl Graph {
         check::shape(&nodes)?;
         let nodes = order::topological(joins::insert(nodes))?;
         check::sizes(&nodes)?;
-        let ordinals: BTreeMap<NodeId, u32> =
-            (1..).zip(&nodes).map(|(ordinal, node)| (node.node_id.clone(), ordinal)).collect();
+        let numbers: Vec<u32> = (1..).zip(&nodes).map(|(ordinal, _)| ordinal).collect();
+        let segments = order::segments((1..).zip(&nodes), 0);
+        Ok(Self::of(numbers, nodes, BTreeSet::new(), segments))
+    }
+
+    /// The graph of `nodes`, which have been checked and have these `numbers`
+    fn of(numbers: Vec<u32>, nodes: Vec<PlanNode>, removed: BTreeSet<u32>, segments: Vec<Segment>) -> Self {
+        let ordinals: BTreeMap<NodeId, u32> = numbers
+            .iter()
+            .copied()
+            .zip(&nodes)
+            .map(|(ordinal, node)| (node.node_id.clone(), ordinal))
+            .collect();
         let dependencies: Vec<BTreeSet<u32>> = nodes
             .iter()
             .map(|node| node.depends_on.iter().filter_map(|id| ordinals.get(id).copied()).collect())
             .collect();
-        let dependents = order::reversed(&dependencies);
-        let segments = order::segments(&nodes);
-        Ok(Self { nodes, ordinals, dependencies, dependents, segments })
+        let dependents = order::reversed(&numbers, &dependencies);
+        Self { nodes, numbers, removed, ordinals, dependencies, dependents, segments }
+    }
+
+    /// Where the node `ordinal` stands in the lists
+    fn place(&self, ordinal: u32) -> Option<usize> {
+        self.numbers.binary_search(&ordinal).ok()
     }
 
     /// The nodes, by ordinal
@@ -137,7 +166,7 @@ impl Graph {
 
     /// The node `ordinal`
     pub fn node(&self, ordinal: u32) -> Option<&PlanNode> {
-        at(&self.nodes, ordinal)
+        self.nodes.get(self.place(ordinal)?)
     }
 
     /// The ordinal of the node called `id`
@@ -147,12 +176,12 @@ impl Graph {
 
     /// The nodes that `ordinal` waits for
     pub fn dependencies(&self, ordinal: u32) -> &BTreeSet<u32> {
-        at(&self.dependencies, ordinal).unwrap_or(&NONE)
+        self.place(ordinal).and_then(|place| self.dependencies.get(place)).unwrap_or(&NONE)
     }
 
     /// The nodes that wait for `ordinal`
     pub fn dependents(&self, ordinal: u32) -> &BTreeSet<u32> {
-        at(&self.dependents, ordinal).unwrap_or(&NONE)
+        self.place(ordinal).and_then(|place| self.dependents.get(place)).unwrap_or(&NONE)
     }
 
     /// Everything that `ordinal` waits for, directly or through others, itself not included
@@ -163,6 +192,12 @@ impl Graph {
     /// Everything that waits for `ordinal`, directly or through others, itself not included
     pub fn downstream(&self, ordinal: u32) -> BTreeSet<u32> {
         reach(ordinal, |from| self.dependents(from))
+    }
+
+    /// The segment called `index`
+    pub fn segment(&self, index: u32) -> Option<&Segment> {
+        let place = self.segments.binary_search_by_key(&index, |segment| segment.index).ok()?;
+        self.segments.get(place)
     }
 
     /// The segments, in order
@@ -177,7 +212,7 @@ impl Graph {
 
     /// What is stored of each node when an operation begins
     pub fn seeds(&self) -> impl Iterator<Item = NodeSeed<'_>> {
-        (1..).zip(&self.nodes).map(|(ordinal, node)| {
+        self.numbered().map(|(ordinal, node)| {
             let contract = node.job_contract.as_ref();
             NodeSeed {
                 ordinal,
@@ -207,11 +242,6 @@ impl From<Graph> for Vec<PlanNode> {
     fn from(graph: Graph) -> Self {
         graph.nodes
     }
-}
-
-/// The element that belongs to `ordinal`, which counts from 1
-fn at<T>(list: &[T], ordinal: u32) -> Option<&T> {
-    list.get(usize::try_from(ordinal).ok()?.checked_sub(1)?)
 }
 
 /// Everything that can be reached from `start`, which is not itself a part of it

@@ -2,13 +2,15 @@
 
 pub mod graph;
 pub mod node;
+pub mod patch;
 mod record;
 pub mod status;
 
-pub use graph::{Graph, GraphError, NodeSeed, Segment, segment_of};
+pub use graph::{Graph, GraphError, NodeSeed, Segment, first_ordinal, segment_of};
 pub use node::{
     Backoff, Executor, Idempotency, JobContract, NodeId, NodeIdError, NodeType, OnFailure, PlanNode,
 };
+pub use patch::{PatchChanges, PatchError, PlanPatch};
 pub use record::{
     BindingStatus, Customization, DefinitionContext, DeliveryContext, Plan, PlanContext, PlanSnapshot,
     ResourceBinding, ScenarioContext, ScenarioRef, SnapshotError,

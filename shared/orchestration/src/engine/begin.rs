@@ -41,6 +41,7 @@ impl Engine {
         if !operation.cancel && !operation.materialised && !self.behind(operation).await?.is_empty() {
             return Ok(());
         }
+        // The plan itself: a patch puts its nodes on its own, and may be there when begin is done again.
         let graph = self.graph(&info.graph_hash).await?;
         self.put_nodes(operation, &graph).await?;
         // Only from here on may anything be driven: a node whose dependents are not there yet cannot tell them.
@@ -110,19 +111,18 @@ impl Engine {
 }
 
 pub(super) fn segment_input(operation: &Operation, segment: u32, graph: &Graph) -> SegmentInput {
-    let place = usize::try_from(segment).ok();
-    let nodes = place.and_then(|place| graph.segments().get(place)).map(|found| found.mapped.clone());
+    let found = graph.segment(segment);
     SegmentInput {
         scope: operation.info.scope.clone(),
         operation: operation.info.operation_id,
         segment,
-        nodes: nodes.unwrap_or_default(),
-        patch: 0,
+        nodes: found.map(|found| found.mapped.clone()).unwrap_or_default(),
+        patch: found.map_or(0, |found| found.patch),
         revival: operation.revivals,
     }
 }
 
-fn node_run(seed: &NodeSeed<'_>) -> NodeRun {
+pub(in crate::engine) fn node_run(seed: &NodeSeed<'_>) -> NodeRun {
     let terms = Terms {
         kind: seed.node_type,
         runs: seed.executor.clone(),

@@ -47,7 +47,7 @@ impl Engine {
             return Ok(()); // begin sweeps when all nodes are there
         }
         let info = &operation.info;
-        for segment in 0..info.segments {
+        for segment in operation.segments() {
             for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
                 let key = NodeKey::new(&info.scope, info.operation_id, node.ordinal);
                 self.cancel_node(key, node).await?;

@@ -149,7 +149,7 @@ impl Engine {
     pub async fn all_nodes(&self, operation: &Operation) -> Result<Vec<NodeRun>, EngineError> {
         let info = &operation.info;
         let reads =
-            (0..info.segments).map(|segment| self.table.nodes(&info.scope, info.operation_id, segment));
+            operation.segments().map(|segment| self.table.nodes(&info.scope, info.operation_id, segment));
         let reads: Vec<_> = reads.collect();
         let segments: Vec<Vec<NodeRun>> = stream::iter(reads).buffered(READ_PARALLEL).try_collect().await?;
         Ok(segments.into_iter().flatten().collect())

@@ -8,12 +8,14 @@ mod decide;
 mod drive;
 mod finish;
 mod follow;
+mod patch;
 mod reconcile;
 mod segment;
 mod work;
 
 pub use attempt::{Outcome, Reported, Started};
 pub(crate) use decide::{Decided, Deciding};
+pub use patch::{PatchFailure, PatchWish};
 pub use reconcile::Reconciled;
 pub use segment::SegmentNext;
 
@@ -27,7 +29,7 @@ use weir_domain::{
     canonical::Digest,
     engine::{CHECK_IN, NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
-    plan::{Graph, PlanSnapshot},
+    plan::{Graph, PlanPatch, PlanSnapshot},
     scope::Scope,
     time::Millis,
 };
@@ -39,6 +41,26 @@ const PARALLEL: usize = 40;
 
 /// Snapshots that one process keeps: a plan is read for each of its nodes
 const SNAPSHOTS_KEPT: usize = 32;
+
+/// What lies at `plans/<hash>.json`
+#[derive(Debug, Clone, PartialEq)]
+pub enum PlanDocument {
+    /// A plan's graph
+    Graph(Box<Graph>),
+    /// A patch, which names what it was made on
+    Patch(Box<PlanPatch>),
+}
+
+impl PlanDocument {
+    /// The document in `bytes`, if it is the one that is called `hash`
+    fn read(bytes: &[u8], hash: &Digest) -> Option<Self> {
+        if let Ok(graph) = PlanSnapshot::read(bytes, hash) {
+            return Some(Self::Graph(Box::new(graph)));
+        }
+        let patch: PlanPatch = serde_json::from_slice(bytes).ok()?;
+        (patch.effective_hash == *hash && patch.link().ok()? == *hash).then(|| Self::Patch(Box::new(patch)))
+    }
+}
 
 /// The engine. Cheap to make; holds nothing that may not be lost at any moment
 pub struct Engine {
@@ -84,35 +106,56 @@ impl Engine {
         }
     }
 
-    /// The graph `hash`, read from the ledger once per process
+    /// The graph `hash`, read from the ledger once per process: a plan's, or what a patch makes of the one before it
     pub async fn graph(&self, hash: &Digest) -> Result<Arc<Graph>, EngineError> {
-        let kept = |engine: &Self| {
-            engine.snapshots.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned()
+        let kept =
+            |hash: &Digest| self.snapshots.lock().unwrap_or_else(PoisonError::into_inner).get(hash).cloned();
+        let (mut patches, mut at) = (Vec::new(), hash.clone());
+        let mut graph = loop {
+            if let Some(graph) = kept(&at) {
+                break graph;
+            }
+            match self.plan_document(&at).await? {
+                PlanDocument::Graph(graph) => break self.keep(&at, Arc::new(*graph)),
+                PlanDocument::Patch(patch) => {
+                    at = patch.base_hash.clone();
+                    patches.push(patch);
+                }
+            }
         };
-        if let Some(graph) = kept(self) {
-            return Ok(graph);
+        while let Some(patch) = patches.pop() {
+            let after = patch.follow(&graph, &patch.base_hash, patch.sequence.saturating_sub(1));
+            let after = after.map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+            graph = self.keep(&patch.effective_hash, Arc::new(after));
         }
+        Ok(graph)
+    }
+
+    /// What the ledger keeps at `plans/<hash>.json`
+    pub async fn plan_document(&self, hash: &Digest) -> Result<PlanDocument, EngineError> {
         let mut read = None;
         let keep = |bytes: &[u8]| {
-            read = PlanSnapshot::read(bytes, hash).ok();
+            read = PlanDocument::read(bytes, hash);
             read.as_ref().map(|_| hash.clone())
         };
         self.ledger.plan_get(hash, keep).await?;
-        let missing = || EngineError::Inconsistent(format!("the ledger has no plan `{hash}`"));
-        let graph = Arc::new(read.ok_or_else(missing)?);
+        read.ok_or_else(|| EngineError::Inconsistent(format!("the ledger has no plan `{hash}`")))
+    }
+
+    fn keep(&self, hash: &Digest, graph: Arc<Graph>) -> Arc<Graph> {
         let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         if snapshots.len() >= SNAPSHOTS_KEPT {
             snapshots.pop_first();
         }
         snapshots.insert(hash.clone(), graph.clone());
-        Ok(graph)
+        graph
     }
 
-    /// The graph that `operation` runs now: its plan's, as far as the image given knows
+    /// The graph that `operation` runs now: its plan's with its patches, as far as the image given knows
     ///
     /// Read it from an image that is not older than what is decided on, or a node may be missing from it.
     pub async fn graph_of(&self, operation: &Operation) -> Result<Arc<Graph>, EngineError> {
-        self.graph(&operation.info.graph_hash).await
+        self.graph(operation.graph_hash()).await
     }
 
     /// The operation, which exists because something refers to it

@@ -4,8 +4,8 @@ use super::{Engine, begin::segment_input};
 use crate::EngineError;
 use weir_domain::{
     engine::{
-        Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATIENCE, TODO_RESUME,
-        WAKE_SHARDS,
+        Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_PATIENCE,
+        TODO_RESUME, WAKE_SHARDS,
     },
     id::OperationId,
     plan::NodeStatus,
@@ -65,7 +65,12 @@ impl Engine {
                 TODO_CANCEL => self.sweep_cancelled(&operation).await?,
                 TODO_RESUME => self.sweep_resumed(&operation).await?,
                 TODO_FINISH => self.finish_again(&operation).await?,
-                _ => return Err(EngineError::Inconsistent(format!("nobody knows how to do `{name}`"))),
+                other => match other.strip_prefix(TODO_PATCH).and_then(|sequence| sequence.parse().ok()) {
+                    Some(sequence) => self.patch_steps(&operation, sequence).await?,
+                    None => {
+                        return Err(EngineError::Inconsistent(format!("nobody knows how to do `{name}`")));
+                    }
+                },
             }
         }
         Ok(())
@@ -132,7 +137,7 @@ impl Engine {
     /// Drives every node that a pause held back
     pub(super) async fn sweep_resumed(&self, operation: &Operation) -> Result<(), EngineError> {
         let info = &operation.info;
-        for segment in 0..info.segments {
+        for segment in operation.segments() {
             for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
                 if node.status == NodeStatus::Pending {
                     self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;

@@ -8,7 +8,9 @@ use strum::VariantArray as _;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
-    engine::{NodeRun, NodeUpdate, Operation, OperationInfo, OperationUpdate, Past, Terms},
+    engine::{
+        Effective, NodePatch, NodeRun, NodeUpdate, Operation, OperationInfo, OperationUpdate, Past, Terms,
+    },
     failure::FailureSummary,
     id::Id,
     operation::{OperationStatus, OperationType},
@@ -131,6 +133,7 @@ impl Dice {
             attempt,
             wake: self.maybe(Self::time),
             error: self.maybe(Self::failure),
+            expires_at: self.maybe(|dice| Millis::from_secs(i64::from(dice.below(4)))),
             ..fresh
         };
         if attempt == 0 { node } else { self.begun(node) }
@@ -219,6 +222,19 @@ impl Dice {
             NodeUpdate::CancelRunning { attempt: running, wake },
             NodeUpdate::Close { out_ver: self.near(node.out_ver) },
         ]
+        .into_iter()
+        .chain(self.node_patches(node, now))
+        .collect()
+    }
+
+    fn node_patches(&mut self, node: &NodeRun, now: Millis) -> [NodeUpdate; 5] {
+        let seen = if self.below(3) == 0 { self.numbers() } else { node.unmet.clone() };
+        let terms = self.maybe(|dice| Box::new(dice.terms(node.terms.runs.clone())));
+        let rewire = NodePatch::Rewire { seen, unmet: self.numbers(), out: self.numbers(), terms };
+        let link = NodePatch::Link { out: self.numbers() };
+        let reopen = NodePatch::Reopen { out: self.numbers(), now };
+        let remove = NodePatch::Remove { now, error: self.failure() };
+        [rewire, link, reopen, remove, NodePatch::Admit].map(NodeUpdate::Patch)
     }
 
     /// An operation of `scope` as it is created
@@ -248,6 +264,11 @@ impl Dice {
         })
     }
 
+    fn effective(&mut self) -> Effective {
+        let graph_hash = Digest::of_bytes(&self.roll().to_be_bytes());
+        Effective { graph_hash, nodes: self.below(100), segments: self.numbers() }
+    }
+
     /// An operation of `scope` in `status`
     pub fn operation_in(&mut self, scope: &Scope, status: OperationStatus) -> Operation {
         Operation {
@@ -260,6 +281,8 @@ impl Dice {
             materialised: self.flip(),
             open: if self.flip() { BTreeSet::new() } else { self.numbers() },
             patch_seq: self.below(3),
+            reserved: self.below(3),
+            effective: self.maybe(Self::effective),
             revivals: self.below(3),
             tokens: self.texts(),
             todo: self.texts(),
@@ -298,6 +321,13 @@ impl Dice {
             OperationUpdate::Cancel { by: self.text(), wake },
             OperationUpdate::Pause { by: self.text(), now },
             OperationUpdate::Resume { wake },
+            OperationUpdate::Reserve { segments: 1 + self.below(3) },
+            OperationUpdate::Patch {
+                seen: self.near(operation.patch_seq),
+                effective: self.effective(),
+                open: self.numbers(),
+                wake,
+            },
         ]
     }
 }

@@ -6,7 +6,7 @@ use futures::future::try_join_all;
 use std::collections::BTreeSet;
 use strum::VariantArray as _;
 use weir_domain::{
-    engine::{NodeRun, NodeUpdate, Operation, OperationUpdate},
+    engine::{NodePatch, NodeRun, NodeUpdate, Operation, OperationUpdate},
     id::OperationId,
     operation::OperationStatus,
     plan::NodeStatus,
@@ -177,7 +177,7 @@ async fn one_of_many_claims_wins(bench: &mut Bench<'_>) -> Outcome {
     Ok(())
 }
 
-const NODE_KINDS: usize = 16;
+const NODE_KINDS: usize = 21;
 
 /// A new kind has no place here until [`super::Dice::node_updates`] makes it, too
 const fn node_kind(update: &NodeUpdate) -> &'static str {
@@ -198,10 +198,15 @@ const fn node_kind(update: &NodeUpdate) -> &'static str {
         NodeUpdate::CancelIdle { .. } => "cancel idle",
         NodeUpdate::CancelRunning { .. } => "cancel running",
         NodeUpdate::Close { .. } => "close",
+        NodeUpdate::Patch(NodePatch::Rewire { .. }) => "rewire",
+        NodeUpdate::Patch(NodePatch::Link { .. }) => "link",
+        NodeUpdate::Patch(NodePatch::Reopen { .. }) => "reopen",
+        NodeUpdate::Patch(NodePatch::Remove { .. }) => "remove",
+        NodeUpdate::Patch(NodePatch::Admit) => "admit",
     }
 }
 
-const OPERATION_KINDS: usize = 12;
+const OPERATION_KINDS: usize = 14;
 
 /// A new kind has no place here until [`super::Dice::operation_updates`] makes it, too
 const fn operation_kind(update: &OperationUpdate) -> &'static str {
@@ -218,5 +223,7 @@ const fn operation_kind(update: &OperationUpdate) -> &'static str {
         OperationUpdate::Cancel { .. } => "cancel",
         OperationUpdate::Pause { .. } => "pause",
         OperationUpdate::Resume { .. } => "resume",
+        OperationUpdate::Reserve { .. } => "reserve",
+        OperationUpdate::Patch { .. } => "patch",
     }
 }

@@ -120,6 +120,17 @@ impl Expression {
         self.when_one_of(name, std::slice::from_ref(value))
     }
 
+    /// If the attribute is `value`, or is not there where that is no attribute at all
+    pub(super) fn when_same(mut self, name: &str, value: &impl Attribute) -> Self {
+        let name = self.name(name);
+        let condition = match self.value(value) {
+            Some(value) => format!("{name} = {value}"),
+            None => format!("attribute_not_exists({name})"),
+        };
+        self.conditions.push(condition);
+        self
+    }
+
     /// If the attribute is one of `values`
     pub(super) fn when_one_of(mut self, name: &str, values: &[impl Attribute]) -> Self {
         let condition = self.one_of(name, values);

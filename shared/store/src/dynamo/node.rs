@@ -7,11 +7,11 @@ use super::{
     attribute::{Document, EncodeError, Item, ItemBuilder, Malformed, corrupt, item_name, take, take_key},
     expression::{Built, Expression},
 };
-use crate::{Key, NodeKey, StoreError, key::Place, schema, wake_shard};
+use crate::{Key, NodeKey, StoreError, entity::whole_seconds, key::Place, schema, wake_shard};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
-    engine::{NodeRun, NodeUpdate, Past},
+    engine::{GUARD, NodePatch, NodeRun, NodeUpdate, Past, Terms},
     failure::FailureSummary,
     plan::{Executor, NodeStatus},
     time::Millis,
@@ -68,6 +68,7 @@ pub(super) fn to_item(key: &NodeKey, node: &NodeRun) -> Result<Item, EncodeError
         .with("finished_at", &node.finished_at)
         .with("error", &node.error.clone().map(Document))
         .with("past", &past)
+        .with(schema::EXPIRES_AT, &node.expires_at.map(whole_seconds))
         .build()
 }
 
@@ -124,6 +125,7 @@ fn read(item: &mut Item) -> Result<(NodeKey, NodeRun), Malformed> {
         finished_at: take(item, "finished_at")?,
         error: take::<Option<Document<_>>>(item, "error")?.map(|Document(error)| error),
         past: ended.into_iter().flat_map(|Document(ended)| ended).map(past).collect(),
+        expires_at: take::<Option<i64>>(item, schema::EXPIRES_AT)?.map(Millis::from_secs),
     };
     Ok((key, node))
 }
@@ -174,6 +176,36 @@ fn condition(on: Expression, update: &NodeUpdate) -> Expression {
         }
         U::Skip { .. } => on.when(STATUS, &Pending),
         U::Close { out_ver } => on.when_one_of(STATUS, &TERMINAL).when("out_ver", out_ver),
+        U::Patch(patch) => patch_condition(on, patch),
+    }
+}
+
+fn patch_condition(on: Expression, patch: &NodePatch) -> Expression {
+    match patch {
+        NodePatch::Rewire { seen, .. } => on.when(STATUS, &NodeStatus::Pending).when_same("unmet", seen),
+        NodePatch::Link { .. } => on.when_none_of(STATUS, &TERMINAL),
+        NodePatch::Reopen { .. } => on.when_one_of(STATUS, &TERMINAL),
+        NodePatch::Remove { .. } => on.when(STATUS, &NodeStatus::Pending),
+        NodePatch::Admit => on,
+    }
+}
+
+fn patch_change(on: Expression, patch: &NodePatch) -> Expression {
+    let linked = |on: Expression, out: &BTreeSet<u32>| on.set("out", out).increment("out_ver");
+    match patch {
+        NodePatch::Rewire { unmet, out, terms, .. } => {
+            let on = linked(on.set("unmet", unmet), out);
+            match terms {
+                Some(terms) => on.set("terms", &Document(Terms::clone(terms))),
+                None => on,
+            }
+        }
+        NodePatch::Link { out } => linked(on, out),
+        NodePatch::Reopen { out, now } => linked(on, out).remove("closed").set(schema::WAKES.range, now),
+        NodePatch::Remove { now, error } => {
+            linked(ended(on, NodeStatus::Skipped, *now, Some(error)), &BTreeSet::new())
+        }
+        NodePatch::Admit => on.exclude("unmet", &BTreeSet::from([GUARD])).remove(schema::EXPIRES_AT),
     }
 }
 
@@ -232,6 +264,7 @@ fn change(on: Expression, update: &NodeUpdate) -> Expression {
         U::Skip { now, error } | U::CancelIdle { now, error, .. } => {
             ended(on, NodeStatus::Skipped, *now, Some(error))
         }
+        U::Patch(patch) => patch_change(on, patch),
     }
 }
 

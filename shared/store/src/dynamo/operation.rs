@@ -8,7 +8,7 @@ use crate::{Key, StoreError, schema, wake_shard};
 use std::collections::BTreeSet;
 use strum::VariantArray as _;
 use weir_domain::{
-    engine::{Operation, OperationInfo, OperationUpdate, TODO_CANCEL, TODO_FINISH, TODO_RESUME},
+    engine::{Operation, OperationInfo, OperationUpdate, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_RESUME},
     operation::OperationStatus,
     scope::Scope,
     time::Millis,
@@ -33,6 +33,8 @@ pub(super) fn to_item(operation: &Operation) -> Result<Item, EncodeError> {
         .with("materialised", &operation.materialised)
         .with("open", &operation.open)
         .with("patch_seq", &operation.patch_seq)
+        .with("reserved", &(operation.reserved > 0).then_some(operation.reserved))
+        .with("effective", &operation.effective.clone().map(Document))
         .with("revivals", &operation.revivals)
         .with("tokens", &operation.tokens)
         .with("todo", &operation.todo)
@@ -65,6 +67,8 @@ fn read(item: &mut Item) -> Result<Operation, Malformed> {
         materialised: take(item, "materialised")?,
         open: take(item, "open")?,
         patch_seq: take(item, "patch_seq")?,
+        reserved: take::<Option<u32>>(item, "reserved")?.unwrap_or_default(),
+        effective: take::<Option<Document<_>>>(item, "effective")?.map(|Document(effective)| effective),
         revivals: take(item, "revivals")?,
         tokens: take(item, "tokens")?,
         todo: take(item, "todo")?,
@@ -101,6 +105,10 @@ fn condition(on: Expression, update: &OperationUpdate) -> Expression {
         U::Cancel { .. } => active(on).when_absent("cancel"),
         U::Pause { .. } => active(on).when_absent("cancel").when_absent("paused"),
         U::Resume { .. } => active(on).when_present("paused"),
+        U::Reserve { .. } => active(on).when_absent("cancel"),
+        U::Patch { seen, .. } => {
+            on.when("patch_seq", seen).when_present("materialised").when_present("open").when_absent("cancel")
+        }
     }
 }
 
@@ -134,6 +142,11 @@ fn change(on: Expression, scope: &Scope, update: &OperationUpdate) -> Expression
         U::Resume { wake } => {
             let on = on.remove("paused").remove("paused_by").remove("paused_at");
             todo(on, TODO_RESUME, *wake)
+        }
+        U::Reserve { segments } => on.include("reserved", segments),
+        U::Patch { seen, effective, open, wake } => {
+            let on = on.set("patch_seq", &(seen + 1)).set("effective", &Document(effective.clone()));
+            todo(on.include("open", open), &format!("{TODO_PATCH}{}", seen + 1), *wake)
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What makes nodes a plan, apart from having no cycle
 
-use super::{EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX, by_hand};
+use super::{DEGREE_MAX, EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX, by_hand};
 use crate::plan::node::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode};
 use std::collections::BTreeMap;
 
@@ -60,6 +60,16 @@ pub enum GraphError {
     #[error("the plan has {found} bytes; {GRAPH_BYTES_MAX} are the most")]
     TooLarge {
         /// How large they are
+        found: usize,
+    },
+    /// A patch gives a node more edges than its item can hold
+    #[error(
+        "node `{node}` has {found} dependencies or dependents; {DEGREE_MAX} are the most that a patch may lead to"
+    )]
+    Degree {
+        /// Which
+        node: NodeId,
+        /// How many
         found: usize,
     },
     /// A node does not make sense by itself

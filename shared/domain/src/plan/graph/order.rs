@@ -66,13 +66,15 @@ fn cycle<'a>(stuck: impl Iterator<Item = &'a PlanNode>) -> Vec<NodeId> {
 }
 
 /// The same edges, seen from the other end
-pub(super) fn reversed(edges: &[BTreeSet<u32>]) -> Vec<BTreeSet<u32>> {
+///
+/// `numbers` are those of the nodes that `edges` lead to, in order.
+pub(super) fn reversed(numbers: &[u32], edges: &[BTreeSet<u32>]) -> Vec<BTreeSet<u32>> {
     let mut reversed = vec![BTreeSet::new(); edges.len()];
-    for (to, from) in (1u32..).zip(edges) {
+    for (to, from) in numbers.iter().zip(edges) {
         for from in from {
-            let place = usize::try_from(*from).ok().and_then(|from| from.checked_sub(1));
+            let place = numbers.binary_search(from).ok();
             if let Some(set) = place.and_then(|place| reversed.get_mut(place)) {
-                set.insert(to);
+                set.insert(*to);
             }
         }
     }
@@ -80,12 +82,12 @@ pub(super) fn reversed(edges: &[BTreeSet<u32>]) -> Vec<BTreeSet<u32>> {
 }
 
 /// The segments of `nodes`: forty ordinals each, so that a node's segment follows from its ordinal alone
-pub(super) fn segments(nodes: &[PlanNode]) -> Vec<Segment> {
+pub(super) fn segments<'a>(nodes: impl Iterator<Item = (u32, &'a PlanNode)>, patch: u32) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
-    for (ordinal, node) in (1..).zip(nodes) {
+    for (ordinal, node) in nodes {
         let index = segment_of(ordinal);
         if segments.last().is_none_or(|last| last.index != index) {
-            segments.push(Segment { index, mapped: Vec::new(), joins: Vec::new() });
+            segments.push(Segment { index, mapped: Vec::new(), joins: Vec::new(), patch });
         }
         if let Some(segment) = segments.last_mut() {
             let kind = if node.runs == Executor::Join { &mut segment.joins } else { &mut segment.mapped };

@@ -106,6 +106,10 @@ kinds! {
     GateExpired = "gate-expired", 409, "W0436", "The gate has expired";
     /// The plan around a gate is not the one that was shown
     PlanChanged = "plan-changed", 409, "W0437", "The plan has changed";
+    /// What a patch would make of the plan is no plan, or goes against a rule
+    PatchRefused = "patch-refused", 422, "W0450", "The patch is refused";
+    /// A patch touches a node that runs, waits or has ended
+    NodeStarted = "node-started", 409, "W0451", "The node has started";
     /// Our fault; the caller may try again
     Internal = "internal", 500, "W0500", "Internal error";
     /// Something that we depend on does not answer

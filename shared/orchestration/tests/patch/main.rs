@@ -1,0 +1,275 @@
+//! Patches of a running operation: appended whole or not at all, whatever dies where
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that cannot be set up fails"
+)]
+
+mod rig;
+
+use rig::{Rig, id, job};
+use std::collections::BTreeSet;
+use weir_domain::{
+    actor::{Actor, ActorKind, Via},
+    gate::{ApprovalGate, DecisionAction, DecisionRequest, Gate, GateSpec, GateStatus},
+    operation::OperationStatus,
+    plan::{
+        Executor, Graph, NodeStatus, NodeType, PatchChanges, PatchError, PlanNode,
+        patch::{Changed, Rewired, replay},
+    },
+};
+use weir_orchestration::{
+    Clock as _, PatchFailure, PlanDocument,
+    gates::{gate_id, record_decision},
+};
+use weir_store::{Entity as _, Key};
+
+/// a → b → c → d
+fn chain() -> Graph {
+    Graph::new(vec![job("a", &[]), job("b", &["a"]), job("c", &["b"]), job("d", &["c"])]).unwrap()
+}
+
+fn rewired(node: &str, wait_for: &[&str], wait_no_more: &[&str]) -> Rewired {
+    let ids = |names: &[&str]| names.iter().map(|name| id(name)).collect();
+    Rewired { node_id: id(node), wait_for: ids(wait_for), wait_no_more: ids(wait_no_more) }
+}
+
+/// Adds x and y behind a, removes c, has d wait for y too
+fn everything() -> PatchChanges {
+    PatchChanges {
+        added: vec![job("x", &["a"]), job("y", &["x"])],
+        removed: BTreeSet::from([id("c")]),
+        rewired: vec![rewired("d", &["y"], &[])],
+        ..PatchChanges::default()
+    }
+}
+
+async fn ended_right(rig: &mut Rig, patched: bool) {
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+    let nodes = rig.nodes().await;
+    let ran: BTreeSet<String> = nodes
+        .iter()
+        .filter(|(_, run)| run.status == NodeStatus::Succeeded)
+        .map(|(id, _)| id.to_string())
+        .collect();
+    let wanted = if patched { ["a", "b", "d", "x", "y"].as_slice() } else { ["a", "b", "c", "d"].as_slice() };
+    assert_eq!(ran, wanted.iter().map(ToString::to_string).collect());
+    for (name, run) in &nodes {
+        let started = rig.started.get(&run.ordinal).copied().unwrap_or(0);
+        assert_eq!(started, u32::from(run.status == NodeStatus::Succeeded), "{name}: every node runs once");
+    }
+    if patched {
+        assert_eq!(nodes[&id("c")].error.as_ref().unwrap().code, "removed");
+        let finished = |name: &str| nodes[&id(name)].finished_at.unwrap();
+        assert!(nodes[&id("d")].started_at.unwrap() >= finished("y"));
+        assert!(rig.cloud.told(|told| told.segments.iter().any(|name| name.contains("-p1-r0"))));
+    }
+}
+
+#[tokio::test]
+async fn a_patch_adds_removes_and_rewires_what_has_not_started() {
+    for ended in [&[][..], &["a"], &["a", "b"]] {
+        let mut rig = Rig::begin(&chain()).await;
+        for name in ended {
+            rig.work(name, true).await;
+        }
+        let record = rig.patch("one", &everything()).await;
+        if ended.len() == 2 {
+            let Err(PatchFailure::Refused(PatchError::Started { node, .. })) = record else {
+                panic!("{record:?}")
+            };
+            assert_eq!(node, id("c"), "c runs by now");
+            ended_right(&mut rig, false).await;
+            continue;
+        }
+        let record = record.unwrap();
+        assert_eq!(
+            (record.sequence, record.added, record.removed),
+            (1, vec![id("x"), id("y")], vec![id("c")])
+        );
+        let operation = rig.operation().await;
+        assert_eq!((operation.graph_hash(), operation.patch_seq), (&record.effective_hash, 1));
+        assert!(operation.todo.is_empty() && operation.open.contains(&1));
+        ended_right(&mut rig, true).await;
+    }
+}
+
+#[tokio::test]
+async fn whoever_dies_at_whatever_write_of_a_patch_leaves_it_whole_or_undone() {
+    for ended in [&[][..], &["a"]] {
+        for after in [false, true] {
+            let (mut undone, mut whole) = (0, 0);
+            for left in 0.. {
+                let mut rig = Rig::begin(&chain()).await;
+                for name in ended {
+                    rig.work(name, true).await;
+                }
+                let died = rig.patch_by(&rig.mortal(left, after), "one", &everything()).await;
+                let patched = rig.operation().await.patch_seq == 1;
+                if patched {
+                    whole += 1
+                } else {
+                    undone += 1
+                }
+                ended_right(&mut rig, patched).await;
+                if died.is_ok() {
+                    break;
+                }
+            }
+            assert!(undone > 2 && whole > 5, "{undone} {whole}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_same_request_again_meets_its_patch_and_ends_what_was_left() {
+    for left in 0..30 {
+        let mut rig = Rig::begin(&chain()).await;
+        let first = rig.patch_by(&rig.mortal(left, true), "one", &everything()).await;
+        let again = rig.patch("one", &everything()).await.unwrap();
+        assert!(first.is_err() || first.unwrap() == again);
+        assert_eq!(rig.operation().await.patch_seq, 1, "once, whatever became of the answer");
+        assert!(rig.operation().await.todo.is_empty());
+        ended_right(&mut rig, true).await;
+    }
+}
+
+#[tokio::test]
+async fn patches_come_one_after_the_other_and_lost_ones_leave_nothing_that_runs() {
+    let mut rig = Rig::begin(&chain()).await;
+    let lost = PatchChanges { added: vec![job("lost", &["a"])], ..PatchChanges::default() };
+    // Dies before the transaction: its node is put, and is no part of the operation.
+    rig.patch_by(&rig.mortal(2, false), "lost", &lost).await.unwrap_err();
+    assert_eq!(rig.operation().await.reserved, 1);
+    rig.patch("one", &everything()).await.unwrap();
+    let title = Changed { node_id: id("y"), title: Some("why".into()), job_contract: None, on_failure: None };
+    let mut contract = title.clone();
+    contract.job_contract =
+        job("y", &[]).job_contract.map(|it| weir_domain::plan::JobContract { attempts: 1, ..it });
+    let second = PatchChanges { changed: vec![contract], ..PatchChanges::default() };
+    let second = rig.patch("two", &second).await.unwrap();
+    assert_eq!(rig.nodes().await[&id("y")].terms.attempts, 1, "the engine follows the new contract");
+    // Whoever has the base and the links comes to the same plan.
+    let operation = rig.operation().await;
+    let mut links = Vec::new();
+    for record in rig.engine.patches(&operation).await.unwrap() {
+        let PlanDocument::Patch(patch) = rig.engine.plan_document(&record.effective_hash).await.unwrap()
+        else {
+            panic!("{record:?}")
+        };
+        links.push(*patch);
+    }
+    let (graph, hash) = replay(&chain(), &links).unwrap();
+    assert_eq!((hash, links.len()), (second.effective_hash, 2));
+    assert_eq!(graph, *rig.engine.graph_of(&operation).await.unwrap());
+    ended_right(&mut rig, true).await;
+    let refused = rig.patch("late", &everything()).await;
+    assert!(matches!(refused, Err(PatchFailure::NotNow(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_patched_operation_can_be_paused_and_cancelled_like_any_other() {
+    let mut rig = Rig::begin(&chain()).await;
+    rig.work("a", true).await;
+    rig.engine.pause(&rig.scope, rig.id).await.unwrap();
+    rig.patch("one", &everything()).await.unwrap();
+    assert_eq!(rig.status("x").await, NodeStatus::Pending, "nothing is claimed while it is paused");
+    rig.engine.resume(&rig.scope, rig.id).await.unwrap();
+    assert_eq!(rig.status("x").await, NodeStatus::Ready);
+    // Dies right after its transaction; the cancel that follows ends the new nodes, too.
+    let more = PatchChanges { added: vec![job("z", &["d"])], ..PatchChanges::default() };
+    rig.patch_by(&rig.mortal(2, true), "two", &more).await.unwrap_err();
+    assert_eq!(rig.operation().await.patch_seq, 2);
+    rig.engine.cancel(&rig.scope, rig.id, "bob").await.unwrap();
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Cancelled);
+    assert!(rig.nodes().await.values().all(|run| run.status.is_terminal()));
+}
+
+fn gate(name: &str, needs: &[&str], people: u32) -> PlanNode {
+    let rule = serde_json::json!({ "required_approvals": people, "require_sod": false });
+    let rule = serde_json::from_value(rule).unwrap();
+    PlanNode {
+        depends_on: needs.iter().map(|need| id(need)).collect(),
+        gate: Some(GateSpec::Approval(ApprovalGate { rule, policies: Vec::new(), reasons: Vec::new() })),
+        ..PlanNode::new(id(name), NodeType::Gate, name, Executor::Decide)
+    }
+}
+
+async fn gate_of(rig: &Rig, name: &str) -> Gate {
+    let run = rig.nodes().await.remove(&id(name)).unwrap();
+    let key = Key::entity(&rig.scope, Gate::KIND, gate_id(rig.id, run.ordinal));
+    rig.engine.table.read::<Gate>(&key).await.unwrap().unwrap().0
+}
+
+async fn approve(rig: &Rig, name: &str, person: &str) -> GateStatus {
+    let gate = gate_of(rig, name).await;
+    let actor = Actor { id: person.into(), kind: ActorKind::User, via: Via::DevToken, ..Actor::system("") };
+    let request = DecisionRequest {
+        actor: &actor,
+        action: DecisionAction::Approved,
+        comment: None,
+        closure_hash: Some(&gate.closure_hash),
+        now: rig.clock.now(),
+    };
+    record_decision(&rig.engine, &rig.scope, gate.gate_id, request, None).await.unwrap().status
+}
+
+#[tokio::test]
+async fn exactly_the_approvals_whose_part_of_the_plan_changed_are_void() {
+    // Two lanes, each behind a gate of its own that two people open.
+    let lanes = ["left", "right"].into_iter().flat_map(|lane| {
+        let (before, after) = (format!("{lane}.gate"), format!("{lane}.job"));
+        [gate(&before, &[], 2), job(&after, &[&before])]
+    });
+    let mut rig = Rig::begin(&Graph::new(lanes.collect()).unwrap()).await;
+    for lane in ["left.gate", "right.gate"] {
+        assert_eq!(approve(&rig, lane, "ann").await, GateStatus::Open);
+    }
+    let more = PatchChanges { added: vec![job("left.more", &["left.job"])], ..PatchChanges::default() };
+    assert_eq!(rig.patch("one", &more).await.unwrap().voided, [id("left.gate")]);
+    assert_eq!(approve(&rig, "right.gate", "bea").await, GateStatus::Allowed, "this one counts still");
+    assert_eq!(approve(&rig, "left.gate", "bea").await, GateStatus::Open, "of another plan: one of two");
+    assert_eq!(
+        approve(&rig, "left.gate", "ann").await,
+        GateStatus::Allowed,
+        "who agreed to the former may agree anew"
+    );
+    // It has passed; what is added behind it now is asked about by a fresh copy, and nothing else waits.
+    let last = PatchChanges { added: vec![job("left.last", &["left.more"])], ..PatchChanges::default() };
+    let record = rig.patch("two", &last).await.unwrap();
+    assert_eq!(
+        (record.voided, record.added),
+        (vec![id("left.gate")], vec![id("left.last"), id("left.gate.p2")])
+    );
+    rig.work("left.job", true).await;
+    rig.work("left.more", true).await;
+    assert_eq!(rig.status("left.last").await, NodeStatus::Pending);
+    approve(&rig, "left.gate.p2", "ann").await;
+    approve(&rig, "left.gate.p2", "bea").await;
+    assert_eq!(rig.status("left.last").await, NodeStatus::Ready);
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn a_gate_that_has_not_asked_yet_asks_about_the_patched_plan() {
+    let graph = Graph::new(vec![job("a", &[]), gate("gate", &["a"], 1), job("b", &["gate"])]).unwrap();
+    let mut rig = Rig::begin(&graph).await;
+    let more = PatchChanges { added: vec![job("c", &["b"])], ..PatchChanges::default() };
+    assert!(rig.patch("one", &more).await.unwrap().voided.is_empty());
+    rig.work("a", true).await;
+    let operation = rig.operation().await;
+    let graph = rig.engine.graph_of(&operation).await.unwrap();
+    let at = graph.ordinal_of(&id("gate")).unwrap();
+    assert_eq!(
+        gate_of(&rig, "gate").await.closure_hash,
+        weir_domain::gate::closure_hash(&graph, at).unwrap()
+    );
+    approve(&rig, "gate", "ann").await;
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
