@@ -1,11 +1,11 @@
 //! Patches: what is appended to a plan while it runs
 
+mod chain;
 mod create;
 mod get;
-mod list;
 #[cfg(test)]
 mod tests;
 
+pub use chain::PatchChain;
 pub use create::PatchCreate;
 pub use get::PatchGet;
-pub use list::PatchList;

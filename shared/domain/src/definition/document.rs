@@ -11,19 +11,32 @@ use super::{
     shape::{self, Shape},
     spec::{self, ApprovalRule, Environment, Ownership, Policy},
     state::State,
-    yaml::{Mark, Yaml},
+    yaml::{self, Mark, Yaml},
 };
 use crate::{
     canonical::{Digest, NotCanonical, to_vec},
     scope::Name,
 };
 use serde_json::Value;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use super::declared::{MAX_RESOURCES, files_named};
 
 /// Largest resource, in bytes of canonical JSON: it is an item of the table
 pub const MAX_RESOURCE: usize = 256 << 10;
+
+/// `text`, YAML or JSON in the file called `name`, as JSON: read as strictly as a definition's files are
+pub fn read_value(name: &str, text: &str) -> Result<Value, Vec<Diagnostic>> {
+    let mut diagnostics = Diagnostics::default();
+    let read = yaml::parse(&Arc::from(name), text, &mut diagnostics);
+    if diagnostics.refuse() {
+        return Err(diagnostics.finish());
+    }
+    Ok(read.map_or(Value::Null, |node| node.to_json()))
+}
 
 /// A definition in which everything is right
 #[derive(Debug, Clone, PartialEq)]

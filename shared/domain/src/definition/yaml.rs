@@ -8,6 +8,7 @@ use super::{
     diagnostic::{Diagnostic, Diagnostics, Place},
 };
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, Span};
+use serde_json::Value;
 use std::{collections::HashMap, sync::Arc};
 
 /// Deepest nesting that is read
@@ -109,6 +110,21 @@ impl Yaml {
 }
 
 impl Node {
+    /// The value as JSON
+    pub fn to_json(&self) -> Value {
+        match &self.value {
+            Yaml::Null => Value::Null,
+            Yaml::Bool(value) => Value::from(*value),
+            Yaml::Int(value) => Value::from(*value),
+            Yaml::Float(value) => Value::from(*value),
+            Yaml::Text(text) => Value::from(text.as_str()),
+            Yaml::List(items) => items.iter().map(Self::to_json).collect(),
+            Yaml::Map(entries) => {
+                entries.iter().map(|(key, node)| (key.text.clone(), node.to_json())).collect()
+            }
+        }
+    }
+
     /// The value under `key`
     pub fn get(&self, key: &str) -> Option<&Node> {
         match &self.value {

@@ -18,6 +18,8 @@ mod order;
 mod patched;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 
 use super::node::{Backoff, Executor, NodeId, NodeType, OnFailure, PlanNode};
 use crate::canonical::{Digest, NotCanonical};

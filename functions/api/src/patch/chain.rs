@@ -3,15 +3,15 @@
 use crate::operation::{OperationPath, find};
 use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, wire::patch::Patches};
 
-/// Lists the patches of an operation, the first one first
-pub struct PatchList;
+/// Shows the chain of patches from an operation's plan to what it runs
+pub struct PatchChain;
 
-impl Endpoint for PatchList {
+impl Endpoint for PatchChain {
     const ROUTE: Route = Route {
         path: "/v1/operations/{operation}/patches",
-        operation: "patch_list",
+        operation: "patch_chain",
         permission: "patch:read",
-        summary: "Lists the patches of an operation, the first one first",
+        summary: "Shows the chain of patches from an operation's plan to what it runs",
         ..Route::GET
     };
     type Path = OperationPath;
