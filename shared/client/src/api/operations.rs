@@ -1,13 +1,17 @@
 //! Calls about operations, their plans and intents
 
 use crate::api::{ApiError, Client, IdempotencyKey};
-use weir_domain::id::{DeploymentId, OperationId, PlanId};
+use weir_domain::{
+    id::{DeploymentId, OperationId, PatchId, PlanId},
+    plan::{PlanPatch, patch::PatchRecord},
+};
 use weir_edge::wire::{
     deployment::DeploymentView,
     explain::Explanation,
     intent::{IntentCreate, IntentPlanned, IntentView},
     operation::{OperationCancel, OperationHold, OperationView, Timeline},
     page::Page,
+    patch::{PatchCreate, Patches},
     plan::PlanView,
 };
 
@@ -84,6 +88,26 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<OperationView, ApiError> {
         self.post(&format!("/v1/operations/{id}/resume"), body, key).await
+    }
+
+    /// Changes what an operation runs, as far as it has not started
+    pub async fn patch_create(
+        &self,
+        id: OperationId,
+        body: &PatchCreate,
+        key: &IdempotencyKey,
+    ) -> Result<PatchRecord, ApiError> {
+        self.post(&format!("/v1/operations/{id}/patches"), body, key).await
+    }
+
+    /// The chain of an operation's patches
+    pub async fn patch_chain(&self, id: OperationId) -> Result<Patches, ApiError> {
+        self.get(&format!("/v1/operations/{id}/patches"), &[]).await
+    }
+
+    /// One patch, whole
+    pub async fn patch_show(&self, id: OperationId, patch: PatchId) -> Result<PlanPatch, ApiError> {
+        self.get(&format!("/v1/operations/{id}/patches/{patch}"), &[]).await
     }
 
     /// An operation as a deployment job

@@ -2,7 +2,7 @@
 
 use super::{
     command::{
-        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation,
+        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, plan,
         promote, release, resource, run, version,
     },
     style::ColorChoice,
@@ -60,8 +60,8 @@ pub struct Global {
 pub enum Command {
     /// Check the definition's files; needs no server
     Validate(definition::Validate),
-    /// Show what applying the definition would change
-    Plan(definition::Plan),
+    /// Show what applying the definition would change; draw or verify a plan that was made
+    Plan(plan::Plans),
     /// Make the definition true
     Apply(definition::Apply),
     /// Bring a release into an environment

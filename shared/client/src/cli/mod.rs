@@ -22,8 +22,8 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, promote,
-    release, resource, run, version,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, plan,
+    promote, release, resource, run, version,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -80,7 +80,7 @@ fn answer_of_clap(host: &mut Host, answer: &clap::Error) -> Exit {
 async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Validate(command) => definition::validate(session, command),
-        Command::Plan(command) => definition::plan(session, command).await,
+        Command::Plan(command) => plan::run(session, command).await,
         Command::Apply(command) => definition::apply(session, command).await,
         Command::Promote(command) => promote::run(session, command).await,
         Command::Run(command) => run::run(session, command).await,

@@ -1,6 +1,7 @@
 //! The server's endpoints
 
 use crate::{
+    plans,
     state::{Running, State, Step, evidence, time},
     things,
     views::{actor, decide, gate, gates, view},
@@ -65,6 +66,7 @@ impl Server {
             .route("/v1/evidence/{id}", get(packet))
             .route("/v1/audit", get(audit))
             .merge(things::routes())
+            .merge(plans::routes())
             .layer(from_fn_with_state(server.clone(), door))
             .route("/bucket/{digest}", put(blob))
             .with_state(server.clone());

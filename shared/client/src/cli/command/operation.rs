@@ -1,5 +1,6 @@
 //! `weir operation`, `weir watch`, `weir explain`: plans that run
 
+use super::plan;
 use crate::{
     api::IdempotencyKey,
     cli::{
@@ -40,6 +41,8 @@ pub enum Operation {
     Pause(Wish),
     /// Let a paused operation go on
     Resume(Wish),
+    /// Change what an operation runs, as far as it has not started
+    Patch(plan::Patch),
     /// List operations, the newest first
     List {
         /// Only those that are so, such as running or waiting_gate
@@ -102,6 +105,7 @@ pub async fn run(session: &mut Session, command: &Operation) -> Result<Exit, Fai
         Operation::Cancel(wish) => cancel(session, wish).await,
         Operation::Pause(wish) => pause(session, wish).await,
         Operation::Resume(wish) => resume(session, wish).await,
+        Operation::Patch(command) => plan::patch(session, command).await,
         Operation::List { status, paging } => list(session, *status, paging).await,
         Operation::Timeline { operation } => timeline(session, *operation).await,
         Operation::Explain(command) => explain(session, command).await,

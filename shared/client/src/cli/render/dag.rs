@@ -10,6 +10,7 @@
 //! ✔─╯   done
 //! ```
 
+use super::graph::topological;
 use crate::cli::style::{elapsed, node_glyph, plain};
 use std::{collections::BTreeMap, fmt::Write as _};
 use weir_domain::{plan::NodeId, time::Millis};
@@ -17,38 +18,49 @@ use weir_edge::wire::operation::{NodeView, OperationView};
 
 /// An operation's graph, and its critical path once it has ended
 pub fn dag(operation: &OperationView) -> String {
-    let index: BTreeMap<&NodeId, usize> =
-        operation.nodes.iter().enumerate().map(|(i, node)| (&node.node_id, i)).collect();
-    let parents: Vec<Vec<usize>> = operation
-        .nodes
-        .iter()
-        .enumerate()
-        // Nodes come in topological order; anything else would be a picture of another graph.
-        .map(|(i, node)| {
-            node.depends_on.iter().filter_map(|id| index.get(id).copied()).filter(|p| *p < i).collect()
-        })
-        .collect();
-    let mut lanes = Lanes::new(&parents);
-    let edges: Vec<String> =
-        operation.nodes.iter().enumerate().map(|(i, node)| lanes.place(i, node_glyph(node.status))).collect();
+    let nodes = ordered(&operation.nodes);
+    let parents = parents(&nodes);
+    let glyphs: Vec<&str> = nodes.iter().map(|node| node_glyph(node.status)).collect();
+    let edges = lanes(&parents, &glyphs);
     let width = edges.iter().map(|edge| edge.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
-    for (edge, node) in edges.iter().zip(&operation.nodes) {
+    for (edge, node) in edges.iter().zip(&nodes) {
         let took = node.started_at.zip(node.finished_at).map(|(from, to)| format!("  {}", elapsed(from, to)));
         let _ = writeln!(text, "{edge:<width$}  {}{}", node.node_id, took.unwrap_or_default());
     }
-    text.push_str(&critical_path(operation, &parents).unwrap_or_default());
+    text.push_str(&critical_path(operation, &nodes, &parents).unwrap_or_default());
     text
 }
 
+/// `nodes` in topological order: a patch appends nodes that others, with lower numbers, may wait for
+fn ordered(nodes: &[NodeView]) -> Vec<&NodeView> {
+    let all: Vec<&NodeView> = nodes.iter().collect();
+    topological(&parents(&all)).into_iter().filter_map(|at| nodes.get(at)).collect()
+}
+
+fn parents(nodes: &[&NodeView]) -> Vec<Vec<usize>> {
+    let index: BTreeMap<&NodeId, usize> =
+        nodes.iter().enumerate().map(|(i, node)| (&node.node_id, i)).collect();
+    nodes
+        .iter()
+        .map(|node| node.depends_on.iter().filter_map(|id| index.get(id).copied()).collect())
+        .collect()
+}
+
+/// The edges of a graph beside its nodes, a line each; every node comes after its `parents`
+pub(super) fn lanes(parents: &[Vec<usize>], glyphs: &[&str]) -> Vec<String> {
+    let mut lanes = Lanes::new(parents);
+    glyphs.iter().enumerate().map(|(i, glyph)| lanes.place(i, glyph)).collect()
+}
+
 /// The chain of nodes that took longest, by the time that each of them took
-fn critical_path(operation: &OperationView, parents: &[Vec<usize>]) -> Option<String> {
+fn critical_path(operation: &OperationView, nodes: &[&NodeView], parents: &[Vec<usize>]) -> Option<String> {
     operation.completed_at?;
     let took = |node: &NodeView| {
         node.started_at.zip(node.finished_at).map_or(0, |(from, to)| (to.millis() - from.millis()).0.max(0))
     };
     let mut longest: Vec<(i64, Option<usize>)> = Vec::new();
-    for (node, parents) in operation.nodes.iter().zip(parents) {
+    for (node, parents) in nodes.iter().zip(parents) {
         let before = parents.iter().filter_map(|p| Some((longest.get(*p)?.0, *p))).max();
         longest.push((took(node) + before.map_or(0, |(time, _)| time), before.map(|(_, p)| p)));
     }
@@ -56,7 +68,7 @@ fn critical_path(operation: &OperationView, parents: &[Vec<usize>]) -> Option<St
     // Of equals the first: what was skipped after it took no time.
     let (mut at, total) = ends.min_by_key(|(_, time)| std::cmp::Reverse(*time))?;
     let mut names = Vec::new();
-    while let Some(node) = operation.nodes.get(at) {
+    while let Some(node) = nodes.get(at) {
         names.push(plain(node.node_id.as_str()).into_owned());
         match longest.get(at).and_then(|(_, before)| *before) {
             Some(before) => at = before,
