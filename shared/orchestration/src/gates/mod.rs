@@ -19,6 +19,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use weir_domain::{
+    canonical::Digest,
     delivery::{GateOutcome, PromotionCommand},
     engine::{LOOK_AGAIN, Operation},
     failure::FailureSummary,
@@ -81,6 +82,12 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
             && gate.status != GateStatus::Open
         {
             return settled(engine, d, gate).await;
+        }
+        if let Some((gate, _)) = &read
+            && gate.closure_hash != asked_about(d)?
+        {
+            // A patch came between the look at the plan and this one: whoever looks next sees both.
+            return Ok(Decided::Later(engine.clock.now() + LOOK_AGAIN));
         }
         let expected = read.as_ref().map(|(_, version)| *version);
         let (recorded, gate) = match read {
@@ -150,13 +157,16 @@ async fn abandon(
     } else {
         Ok(Decided::Later(now)) // somebody decided meanwhile
     }
+/// The part of the plan that the gate asks about, as it was just read
+fn asked_about(d: &Deciding<'_>) -> Result<Digest, EngineError> {
+    closure_hash(d.graph, d.node.ordinal).map_err(|error| EngineError::Inconsistent(error.to_string()))
 }
 
 /// The gate as it is first recorded
 fn new(engine: &Engine, d: &Deciding<'_>, spec: &GateSpec, id: GateId) -> Result<Gate, EngineError> {
     let info = &d.operation.info;
     let now = engine.clock.now();
-    let hash = closure_hash(d.graph, d.node.ordinal).map_err(|e| EngineError::Inconsistent(e.to_string()))?;
+    let hash = asked_about(d)?;
     // Every wait has an end: that of the whole operation where the gate has none of its own.
     let patience = spec.patience().map_or(info.deadline, |patience| info.deadline.min(now + patience));
     Ok(Gate {
