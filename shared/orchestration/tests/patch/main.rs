@@ -174,7 +174,7 @@ async fn patches_come_one_after_the_other_and_lost_ones_leave_nothing_that_runs(
 async fn a_patched_operation_can_be_paused_and_cancelled_like_any_other() {
     let mut rig = Rig::begin(&chain()).await;
     rig.work("a", true).await;
-    rig.engine.pause(&rig.scope, rig.id).await.unwrap();
+    rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
     rig.patch("one", &everything()).await.unwrap();
     assert_eq!(rig.status("x").await, NodeStatus::Pending, "nothing is claimed while it is paused");
     rig.engine.resume(&rig.scope, rig.id).await.unwrap();

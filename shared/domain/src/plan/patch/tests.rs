@@ -210,6 +210,7 @@ fn runs(graph: &Graph) -> BTreeMap<u32, NodeRun> {
         attempts: 1,
         timeout_s: 1,
         backoff: Backoff::default(),
+        deadline_s: None,
     };
     let run = |seed: crate::plan::NodeSeed<'_>| {
         (
