@@ -157,6 +157,8 @@ async fn abandon(
     } else {
         Ok(Decided::Later(now)) // somebody decided meanwhile
     }
+}
+
 /// The part of the plan that the gate asks about, as it was just read
 fn asked_about(d: &Deciding<'_>) -> Result<Digest, EngineError> {
     closure_hash(d.graph, d.node.ordinal).map_err(|error| EngineError::Inconsistent(error.to_string()))
