@@ -226,6 +226,8 @@ impl Rig {
             release_id: None,
             environment: None,
             rollback_of: None,
+            parent: None,
+            exclusive: std::collections::BTreeSet::new(),
             context: BTreeMap::new(),
         });
         rig.memory.transact(&[Write::CreateOperation(Box::new(operation))]).await.unwrap();
