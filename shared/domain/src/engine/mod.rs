@@ -19,7 +19,7 @@ mod tests;
 pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive};
 pub use node::{NodeRun, Past, Terms};
 pub use node_patch::{GUARD, NodePatch};
-pub use node_update::{NodeUpdate, Refused};
+pub use node_update::NodeUpdate;
 pub use operation::{Effective, Operation, OperationInfo, ParentNode};
 pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_RESUME};
 pub use patch::{PatchOn, patch_moves};
@@ -55,3 +55,11 @@ pub const QUEUE_DELAY_MAX: Millis = Millis::from_secs(900);
 
 /// How many partitions the wake index has
 pub const WAKE_SHARDS: u8 = 16;
+
+/// A condition that did not hold
+///
+/// Not an error: another writer was first, or the same write had committed and its answer was lost. The
+/// caller looks at the image that comes with it and decides again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the item is not as the update expects it")]
+pub struct Refused;

@@ -3,18 +3,10 @@
 //! This is section 3 of the protocol as one enum with one meaning. The table's `UpdateItem` expressions are
 //! compared with it, case by case, by the store's contract tests.
 
-use super::{node::NodeRun, node_patch::NodePatch};
+use super::{Refused, node::NodeRun, node_patch::NodePatch};
 use crate::{failure::FailureSummary, id::InterventionId, plan::NodeStatus, time::Millis};
 use serde::{Deserialize, Serialize};
 use strum::IntoStaticStr;
-
-/// A condition that did not hold
-///
-/// Not an error: another writer was first, or the same write had committed and its answer was lost. The
-/// caller looks at the image that comes with it and decides again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the item is not as the update expects it")]
-pub struct Refused;
 
 /// One conditional write on one node run
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]

@@ -32,7 +32,8 @@ impl Engine {
         let (assignments, pages) = read_all(&directory, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
         let address: Address = input(contract, "provider")?;
         let name: Option<String> = input(contract, "name")?;
-        let snapshot = self.keep(operation, address, name, assignments).await.map_err(unavailable)?;
+        let snapshot =
+            self.snapshot_keep(operation, address, name, assignments).await.map_err(unavailable)?;
         let counts = json!({
             "snapshot": snapshot.id,
             "digest": snapshot.digest,
@@ -46,7 +47,7 @@ impl Engine {
     }
 
     /// The content first: a snapshot that is listed has one
-    async fn keep(
+    async fn snapshot_keep(
         &self,
         operation: &Operation,
         provider: Address,
