@@ -83,8 +83,7 @@ pub fn find<'a>(entries: &'a [Entry], method: &str, path: &str) -> Result<&'a En
 pub async fn dispatch(entry: &Entry, cx: &Cx, http: HttpRequest) -> HttpResponse {
     let started = Instant::now();
     let now = cx.clock.now();
-    let request =
-        RequestId::new(now.0, u128::from(cx.clock.random()) << 16 | u128::from(cx.clock.random() & 0xFFFF));
+    let request = new_request(cx, now);
     let path = http.path.clone();
     let mut who = None;
     let outcome = answer(entry, cx, http, now, request, &mut who).await;
@@ -94,6 +93,18 @@ pub async fn dispatch(entry: &Entry, cx: &Cx, http: HttpRequest) -> HttpResponse
     };
     log(entry, request, who.as_ref(), &outcome, response.status, started);
     response
+}
+
+/// Answers a request to `entry` that could not be carried here
+pub(crate) fn turn_away(entry: &Entry, cx: &Cx, problem: Problem) -> HttpResponse {
+    let request = new_request(cx, cx.clock.now());
+    let response = refuse(&problem, entry.route.path, request);
+    log(entry, request, None, &Err(problem), response.status, Instant::now());
+    response
+}
+
+fn new_request(cx: &Cx, now: Millis) -> RequestId {
+    RequestId::new(now.0, u128::from(cx.clock.random()) << 16 | u128::from(cx.clock.random() & 0xFFFF))
 }
 
 /// Answers a request that no entry takes, or that could not be carried here
