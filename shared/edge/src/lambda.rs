@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_none_is_refused_and_not_a_crash() {
-        for headers in [json!({ "x-name": "é" }), json!({ "a b": "1" })] {
+        for headers in [json!({ "x-name": "a\u{1}b" }), json!({ "a b": "1" })] {
             let refused = read(event(headers.clone(), "", false)).map(|_| ()).unwrap_err();
             assert_eq!(refused.kind, Kind::InvalidRequest, "{headers}");
         }
