@@ -1,6 +1,6 @@
 //! What a report says of a task that failed, whatever kind of task it was
 
-use super::{command::CommandError, deploy::DeployError};
+use super::{command::CommandError, deploy::DeployError, held::Stop};
 
 /// A task that did not succeed
 #[derive(Debug)]
@@ -11,6 +11,13 @@ pub struct TaskFailure {
     pub message: String,
     /// Whether another attempt, unchanged, might succeed
     pub retryable: bool,
+}
+
+impl TaskFailure {
+    /// It was stopped, since the control plane wants it no more
+    pub fn cancelled() -> Self {
+        Self { code: "cancelled", message: Stop::Cancelled.to_string(), retryable: false }
+    }
 }
 
 impl From<DeployError> for TaskFailure {

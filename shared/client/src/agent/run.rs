@@ -238,6 +238,10 @@ impl Agent {
                 if deploys && let Err(error) = self.site.settle() {
                     tracing::error!(%error, "a switch that was cut off could not be settled");
                 }
+                if stop == Stop::Cancelled {
+                    // Nobody has to wait until the lease has passed. Where it is another attempt's by now, this is refused.
+                    self.report(task, Err(TaskFailure::cancelled()), &log, started_at).await;
+                }
             }
             Ok(result) => self.report(task, result, &log, started_at).await,
         }

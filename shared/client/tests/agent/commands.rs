@@ -124,7 +124,7 @@ async fn a_command_that_takes_too_long_or_is_cancelled_is_killed_with_all_that_i
     rig.server.with(|state| state.nodes.get_mut(&task).unwrap().cancel = true);
     gone(&rig, own).await;
     gone(&rig, child).await;
-    assert!(rig.server.with(|state| state.nodes[&task].report.is_none()));
+    assert_eq!(code(&rig.server.ended(task).await), ("cancelled", false));
 }
 
 #[tokio::test(flavor = "multi_thread")]

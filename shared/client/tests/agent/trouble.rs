@@ -98,7 +98,7 @@ async fn an_agent_killed_at_any_moment_ends_with_the_release_that_was_asked_for(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cancelled_task_is_stopped_and_not_reported_and_the_next_one_is_done() {
+async fn a_cancelled_task_is_stopped_and_says_so_and_the_next_one_is_done() {
     let rig = Rig::start(LEASE).await;
     let (hanging, web) = (rig.server.upload(hanging()), rig.server.upload(archive::web("1")));
     let task = rig.server.deploy(&hanging, patient);
@@ -107,7 +107,12 @@ async fn a_cancelled_task_is_stopped_and_not_reported_and_the_next_one_is_done()
     let report = deploy(&rig, &web, |_| {}).await;
     assert_eq!((report.status, report.previous_digest), (ReportStatus::Succeeded, Some(hanging)));
     assert_eq!(rig.answer().await.as_deref(), Some("1"));
-    assert!(rig.server.with(|state| state.nodes[&task].report.is_none() && state.refused_reports == 0));
+    let stopped = rig.server.ended(task).await;
+    assert_eq!(
+        stopped.error.map(|error| (error.code, error.retryable)),
+        Some(("cancelled".to_owned(), false))
+    );
+    assert_eq!(rig.server.with(|state| state.refused_reports), 0);
     assert!(rig.log().contains("the control plane cancelled the task"));
 }
 
