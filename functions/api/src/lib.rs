@@ -59,6 +59,7 @@ weir_edge::endpoints![
     operation::OperationList,
     operation::OperationPause,
     operation::OperationResume,
+    operation::OperationRetry,
     operation::OperationTimeline,
     patch::PatchChain,
     patch::PatchCreate,

@@ -11,6 +11,7 @@ use weir_orchestration::{
     PatchFailure,
     definition::DefinitionError,
     delivery::{DeliveryError, Origin},
+    scenario::RetryFailure,
 };
 
 /// Where the engine derives the ids of what `call` creates from: a repeat of the call meets what is there
@@ -59,6 +60,22 @@ pub fn patch(error: PatchFailure) -> Problem {
         PatchFailure::Refused(PatchError::Started { .. }) => Kind::NodeStarted,
         PatchFailure::Refused(_) => Kind::PatchRefused,
         PatchFailure::Engine(error) => return error.into(),
+    };
+    Problem::new(kind, detail)
+}
+
+/// Why an operation is not retried
+pub fn retry(error: RetryFailure) -> Problem {
+    let detail = error.to_string();
+    let kind = match error {
+        RetryFailure::NotFound(_) => Kind::NotFound,
+        RetryFailure::Active(_)
+        | RetryFailure::Unsettled(_)
+        | RetryFailure::Nothing(_)
+        | RetryFailure::OtherType(..)
+        | RetryFailure::PartOf(..)
+        | RetryFailure::Graph(_) => Kind::NotAllowedNow,
+        RetryFailure::Engine(error) => return error.into(),
     };
     Problem::new(kind, detail)
 }

@@ -250,6 +250,7 @@ pub async fn request_apply(
             release_id: None,
             environment: None,
             rollback_of: None,
+            retry_of: None,
             parent: None,
             exclusive: std::collections::BTreeSet::new(),
         },

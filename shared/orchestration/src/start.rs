@@ -38,6 +38,7 @@ pub(crate) struct NewOperation {
     pub release_id: Option<ReleaseId>,
     pub environment: Option<String>,
     pub rollback_of: Option<OperationId>,
+    pub retry_of: Option<OperationId>,
     pub parent: Option<ParentNode>,
     pub exclusive: BTreeSet<Address>,
 }
@@ -81,6 +82,7 @@ pub(crate) fn operation(graph: &Graph, new: NewOperation) -> Operation {
         release_id: new.release_id,
         environment: new.environment,
         rollback_of: new.rollback_of,
+        retry_of: new.retry_of,
         parent: new.parent,
         exclusive: new.exclusive,
         context: std::collections::BTreeMap::new(),

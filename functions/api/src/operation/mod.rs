@@ -13,6 +13,9 @@ mod pause;
 #[cfg(test)]
 mod queue_tests;
 mod resume;
+mod retry;
+#[cfg(test)]
+mod retry_tests;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -27,6 +30,7 @@ pub use get::OperationGet;
 pub use list::OperationList;
 pub use pause::OperationPause;
 pub use resume::OperationResume;
+pub use retry::OperationRetry;
 pub use timeline::OperationTimeline;
 
 use schemars::JsonSchema;

@@ -54,6 +54,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         environment: info.environment.as_deref().and_then(|address| address.parse().ok()),
         deployment_id: info.operation_type.is_deployment().then(|| DeploymentId::from(info.operation_id)),
         rollback_of: info.rollback_of,
+        retry_of: info.retry_of,
         rolled_back_by: None,
         actor: info.actor.clone(),
         workspace_id: info.scope.workspace.clone(),

@@ -9,7 +9,7 @@ use weir_edge::wire::{
     deployment::DeploymentView,
     explain::Explanation,
     intent::{IntentCreate, IntentPlanned, IntentView},
-    operation::{OperationCancel, OperationHold, OperationView, Timeline},
+    operation::{OperationCancel, OperationHold, OperationRetry, OperationView, Timeline},
     page::Page,
     patch::{PatchCreate, Patches},
     plan::PlanView,
@@ -88,6 +88,16 @@ impl Client {
         key: &IdempotencyKey,
     ) -> Result<OperationView, ApiError> {
         self.post(&format!("/v1/operations/{id}/resume"), body, key).await
+    }
+
+    /// Does again what an operation has left undone
+    pub async fn operation_retry(
+        &self,
+        id: OperationId,
+        body: &OperationRetry,
+        key: &IdempotencyKey,
+    ) -> Result<OperationView, ApiError> {
+        self.post(&format!("/v1/operations/{id}/retry"), body, key).await
     }
 
     /// Changes what an operation runs, as far as it has not started

@@ -55,6 +55,9 @@ pub struct OperationInfo {
     /// The operation that it takes back
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_of: Option<OperationId>,
+    /// The operation whose undone part it does again
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<OperationId>,
     /// The node of another operation that runs it
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentNode>,

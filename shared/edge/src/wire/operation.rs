@@ -37,6 +37,15 @@ pub struct OperationHold {
     pub reason: Option<String>,
 }
 
+/// `POST /v1/operations/{operation}/retry`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct OperationRetry {
+    /// Why, in the caller's words: for timeline and audit; at most 500 characters
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
 /// An operation as the API shows it; also the operation run of requirement 003
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -71,6 +80,9 @@ pub struct OperationView {
     /// The operation that it takes back
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rollback_of: Option<OperationId>,
+    /// The operation whose undone part it does again
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_of: Option<OperationId>,
     /// The operation that took it back; only when one operation is asked for
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<OperationId>,

@@ -215,6 +215,7 @@ async fn place(
             release_id: None,
             environment: None,
             rollback_of: None,
+            retry_of: None,
             exclusive: Default::default(),
             parent: None,
         },

@@ -319,6 +319,7 @@ impl Making<'_> {
             release_id: Some(context.release_id),
             environment: Some(context.environment.to_string()),
             rollback_of: None,
+            retry_of: None,
             parent: None,
             exclusive: self.plan.exclusive.clone(),
         };

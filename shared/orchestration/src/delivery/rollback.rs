@@ -210,6 +210,7 @@ fn taking_back(
         release_id: info.release_id,
         environment: info.environment.clone(),
         rollback_of: Some(info.operation_id),
+        retry_of: None,
         parent: None,
         exclusive: plan.exclusive.clone(),
     })

@@ -79,6 +79,7 @@ async fn start(engine: &Engine, d: &Deciding<'_>, id: OperationId) -> Result<Dec
         release_id: None,
         environment: info.environment.clone(),
         rollback_of: None,
+        retry_of: None,
         parent: Some(ParentNode {
             operation: info.operation_id,
             ordinal: d.node.ordinal,

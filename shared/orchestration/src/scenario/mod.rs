@@ -4,10 +4,12 @@ mod child;
 mod conclude;
 mod gather;
 mod plan;
+mod retry;
 mod start;
 
 pub(crate) use child::{cancel_child, decide, ended};
 pub(crate) use conclude::conclude;
 pub(crate) use gather::scenarios;
 pub(crate) use plan::prepare;
+pub use retry::{RetryFailure, retry_scenario};
 pub use start::start_scenario;

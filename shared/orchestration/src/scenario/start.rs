@@ -48,7 +48,8 @@ pub async fn start_scenario(
         return Err(DeliveryError::NotStartable(plan_id, plan.status));
     }
     let graph = intents::snapshot(engine, &plan).await?;
-    let made = made(scope, actor, origin, &plan, context, &graph)?;
+    let run = Run { operation_id, plan: &plan, context, graph: &graph, retry_of: None };
+    let made = made(scope, actor, origin, &run)?;
     let status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
     let active = Plan { status, ..plan.clone() };
     let metadata = json!({ "plan_id": plan_id, "operation_id": operation_id, "graph_hash": plan.graph_hash });
@@ -73,21 +74,29 @@ fn operation_of(plan: &Plan) -> OperationId {
     OperationId::derived(plan.created_at.millis().0, &format!("plan/{}", plan.plan_id))
 }
 
-fn made(
+/// The run of a plan of a scenario that is to be placed
+pub(super) struct Run<'a> {
+    pub operation_id: OperationId,
+    pub plan: &'a Plan,
+    pub context: &'a ScenarioContext,
+    pub graph: &'a PlanSnapshot,
+    pub retry_of: Option<OperationId>,
+}
+
+pub(super) fn made(
     scope: &Scope,
     actor: &Actor,
     origin: &Origin,
-    plan: &Plan,
-    context: &ScenarioContext,
-    graph: &PlanSnapshot,
+    run: &Run<'_>,
 ) -> Result<Operation, EngineError> {
+    let Run { operation_id, plan, context, graph, retry_of } = *run;
     let scenario = plan.scenario_ref.as_ref().map(|it| it.scenario.clone());
     let identity = json!({
         "type": OperationType::ScenarioRun, "scope": scope, "scenario": scenario, "action": context.action,
         "resource": context.resource, "inputs": context.inputs,
     });
     let new = NewOperation {
-        operation_id: operation_of(plan),
+        operation_id,
         scope: scope.clone(),
         operation_type: OperationType::ScenarioRun,
         plan_id: plan.plan_id,
@@ -101,6 +110,7 @@ fn made(
         release_id: None,
         environment: context.environment.as_ref().map(ToString::to_string),
         rollback_of: None,
+        retry_of,
         parent: None,
         exclusive: plan.exclusive.clone(),
     };

@@ -200,6 +200,7 @@ async fn operation(engine: &Engine, scope: &Scope, graph: &Graph) -> Result<Oper
         release_id: None,
         environment: None,
         rollback_of: None,
+        retry_of: None,
         parent: None,
         exclusive: std::collections::BTreeSet::new(),
     };

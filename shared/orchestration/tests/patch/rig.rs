@@ -226,6 +226,7 @@ impl Rig {
             release_id: None,
             environment: None,
             rollback_of: None,
+            retry_of: None,
             parent: None,
             exclusive: std::collections::BTreeSet::new(),
             context: BTreeMap::new(),

@@ -258,6 +258,7 @@ impl Dice {
             release_id: self.maybe(Self::id),
             environment: self.maybe(Self::text),
             rollback_of: self.maybe(Self::id),
+            retry_of: self.maybe(Self::id),
             parent: None,
             exclusive: BTreeSet::new(),
             context: BTreeMap::from([(self.text(), self.text())]),

@@ -1,6 +1,9 @@
 //! `weir operation`, `weir watch`, `weir explain`: plans that run
 
-use super::plan;
+use super::{
+    plan,
+    promote::{follow, retryable},
+};
 use crate::{
     api::IdempotencyKey,
     cli::{
@@ -19,7 +22,7 @@ use weir_domain::{
     operation::{Held, OperationStatus},
 };
 use weir_edge::wire::explain::Explanation;
-use weir_edge::wire::operation::{OperationCancel, OperationHold, OperationView, Timeline};
+use weir_edge::wire::operation::{OperationCancel, OperationHold, OperationRetry, OperationView, Timeline};
 
 /// Operations: plans that run
 #[derive(Debug, Subcommand)]
@@ -41,6 +44,8 @@ pub enum Operation {
     Pause(Wish),
     /// Let a paused operation go on
     Resume(Wish),
+    /// Run what an operation has left undone as another operation
+    Retry(Retry),
     /// Change what an operation runs, as far as it has not started
     Patch(plan::Patch),
     /// List operations, the newest first
@@ -71,6 +76,17 @@ pub struct Wish {
     /// Why; kept in its timeline and in the audit trail
     #[arg(short = 'm', long)]
     pub reason: Option<String>,
+}
+
+/// An operation to retry
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The operation, and why
+    #[command(flatten)]
+    pub wish: Wish,
+    /// Do not wait for people: end with exit code 3 as soon as somebody has to do something
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// An operation to watch
@@ -105,6 +121,7 @@ pub async fn run(session: &mut Session, command: &Operation) -> Result<Exit, Fai
         Operation::Cancel(wish) => cancel(session, wish).await,
         Operation::Pause(wish) => pause(session, wish).await,
         Operation::Resume(wish) => resume(session, wish).await,
+        Operation::Retry(command) => retry(session, command).await,
         Operation::Patch(command) => plan::patch(session, command).await,
         Operation::List { status, paging } => list(session, *status, paging).await,
         Operation::Timeline { operation } => timeline(session, *operation).await,
@@ -121,6 +138,7 @@ async fn show(session: &mut Session, id: OperationId, dag: bool) -> Result<Exit,
         for evidence in &operation.evidence_ids {
             session.next("evidence", &format!("weir evidence show {evidence}"));
         }
+        retryable(session, &operation);
     } else {
         session.next("watch it", &format!("weir operation watch {id}"));
     }
@@ -156,6 +174,14 @@ async fn resume(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {
     session.show(&operation, |operation, _| format!("{id}  {}  goes on\n", plain(&operation.title)))?;
     session.next("watch it", &format!("weir operation watch {id}"));
     Ok(Exit::Done)
+}
+
+async fn retry(session: &mut Session, command: &Retry) -> Result<Exit, Failure> {
+    let (client, id) = (session.client()?, command.wish.operation);
+    let body = OperationRetry { reason: command.wish.reason.clone() };
+    let operation = client.operation_retry(id, &body, &IdempotencyKey::random()).await?;
+    session.note(&format!("{}  {}, what is left of {id}", operation.operation_id, plain(&operation.title)));
+    follow(session, &client, operation.operation_id, command.no_wait).await
 }
 
 async fn cancel(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {

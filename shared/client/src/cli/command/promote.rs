@@ -16,7 +16,11 @@ use crate::{
 };
 use clap::Args;
 use serde_json::{Map, Value, json};
-use weir_domain::{definition::address::Address, id::ReleaseId, operation::OperationStatus};
+use weir_domain::{
+    definition::address::Address,
+    id::ReleaseId,
+    operation::{OperationStatus, OperationType},
+};
 use weir_edge::wire::{
     intent::{IntentConstraints, IntentCreate},
     operation::OperationView,
@@ -101,6 +105,14 @@ pub(super) async fn follow(
     Ok(watch::exit(&operation))
 }
 
+/// Says how what is left of an operation is run, if it can be
+pub(super) fn retryable(session: &mut Session, operation: &OperationView) {
+    let ended = matches!(operation.status, OperationStatus::Failed | OperationStatus::Cancelled);
+    if ended && operation.operation_type == OperationType::ScenarioRun {
+        session.next("run what is left", &format!("weir operation retry {}", operation.operation_id));
+    }
+}
+
 /// Says how a watched operation stands, and what to do next
 fn conclude(session: &mut Session, operation: &OperationView) -> Result<(), Failure> {
     let waits = operation.waits.clone();
@@ -116,6 +128,7 @@ fn conclude(session: &mut Session, operation: &OperationView) -> Result<(), Fail
         OperationStatus::Succeeded => {}
         OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
             session.next("what happened", &format!("weir operation timeline {id}"));
+            retryable(session, operation);
         }
         OperationStatus::Created
         | OperationStatus::Queued

@@ -43,6 +43,7 @@ pub(crate) fn operation(
         environment: None,
         deployment_id: None,
         rollback_of: None,
+        retry_of: None,
         rolled_back_by: None,
         actor: Actor::system("test"),
         workspace_id: "harbor".parse().unwrap(),

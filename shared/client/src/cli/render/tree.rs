@@ -39,6 +39,7 @@ fn head(operation: &OperationView, style: Style) -> String {
     facts.extend(age);
     facts.push(operation.operation_id.to_string());
     facts.extend(operation.rollback_of.map(|of| format!("rollback_of {of}")));
+    facts.extend(operation.retry_of.map(|of| format!("retry_of {of}")));
     let what = format!("{} {}", operation.operation_type.as_str(), operation.title);
     format!(
         "{} {}   {}\n",

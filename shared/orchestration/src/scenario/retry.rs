@@ -1,0 +1,170 @@
+//! What a scenario's operation left undone, as an operation of its own
+//!
+//! Its plan is made from what the failed one ran at last, patches included. Nothing of the failed one is written to.
+
+use super::start::{Run, made};
+use crate::{
+    Engine, EngineError,
+    delivery::{Origin, keep_snapshot},
+    records::record,
+    start::Placed,
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+use weir_domain::{
+    actor::Actor,
+    engine::{Operation, left_undone},
+    id::{Id as _, IntentId, OperationId, PlanId},
+    intent::{Intent, IntentStatus},
+    operation::{OperationStatus, OperationType},
+    plan::{GraphError, NodeType, Plan, PlanContext, PlanSnapshot, PlanStatus},
+    scope::Scope,
+};
+use weir_store::{Entity as _, Key, Write};
+
+/// Why an operation is not retried
+#[derive(Debug, thiserror::Error)]
+pub enum RetryFailure {
+    /// There is no such operation in this scope
+    #[error("there is no operation `{0}`")]
+    NotFound(OperationId),
+    /// It is not over
+    #[error("operation `{0}` has not ended yet: what fails of it is retried when all of it has ended")]
+    Active(OperationId),
+    /// Somebody is still at what follows from its end
+    #[error("what follows from the end of operation `{0}` is not done yet: try again in a moment")]
+    Unsettled(OperationId),
+    /// All of it is done
+    #[error("operation `{0}` has left nothing undone")]
+    Nothing(OperationId),
+    /// Something else is planned anew, and not from where it failed
+    #[error("operation `{0}` is no run of a scenario: {1}")]
+    OtherType(OperationId, &'static str),
+    /// Another operation decides about it
+    #[error("operation `{0}` is run by a node of operation `{1}`: retry that one")]
+    PartOf(OperationId, OperationId),
+    /// What is left is no plan
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+    /// It could not be carried out
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Starts an operation of what `id` has left undone. Asked for again by the same request, it meets its own
+pub async fn retry_scenario(
+    engine: &Engine,
+    scope: &Scope,
+    actor: &Actor,
+    origin: &Origin,
+    id: OperationId,
+    reason: Option<&str>,
+) -> Result<Placed, RetryFailure> {
+    let failed = engine.table.operation_get(scope, id).await.map_err(EngineError::from)?;
+    let failed = failed.ok_or(RetryFailure::NotFound(id))?;
+    allowed(&failed)?;
+    let runs = engine.all_nodes(&failed).await?;
+    let left = left_undone(engine.graph_of(&failed).await?.as_ref(), &runs)?;
+    let left = left.ok_or(RetryFailure::Nothing(id))?;
+    let graph = PlanSnapshot::new(left).map_err(impossible)?;
+    let (intent, plan) = records(engine, &failed, actor, origin, &graph).await?;
+    let PlanContext::Scenario(context) = &plan.context else {
+        return Err(impossible("its plan runs no scenario").into());
+    };
+    keep_snapshot(engine, &graph).await?;
+    let operation_id = OperationId::derived(origin.now.0, &origin.seed);
+    let run = Run { operation_id, plan: &plan, context, graph: &graph, retry_of: Some(id) };
+    let made = made(scope, actor, origin, &run)?;
+    let metadata = json!({
+        "plan_id": plan.plan_id, "operation_id": operation_id, "graph_hash": plan.graph_hash, "reason": reason,
+    });
+    let subject = ("operation", id.to_string());
+    let writes = vec![
+        Write::Create(record(scope, &intent)?),
+        Write::Create(record(scope, &plan)?),
+        engine.audit(scope, actor, "operation.retry", subject, metadata, origin.request_id)?,
+    ];
+    Ok(engine.place(made, writes).await?)
+}
+
+fn allowed(failed: &Operation) -> Result<(), RetryFailure> {
+    let id = failed.info.operation_id;
+    let instead = match failed.info.operation_type {
+        OperationType::ScenarioRun => None,
+        OperationType::Deploy | OperationType::Promote => {
+            Some("promote the release again, which changes only targets that do not run it")
+        }
+        OperationType::Rollback => Some("promote the release that should run there"),
+        OperationType::DefinitionApply => Some("plan the definition again, and apply that"),
+        OperationType::AssignmentsFetch
+        | OperationType::AssignmentsRestore
+        | OperationType::PipelineRun
+        | OperationType::ReconcileAdapterRuns => Some("ask for another run"),
+    };
+    if let Some(instead) = instead {
+        return Err(RetryFailure::OtherType(id, instead));
+    }
+    if let Some(parent) = &failed.info.parent {
+        return Err(RetryFailure::PartOf(id, parent.operation));
+    }
+    match failed.status {
+        OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {}
+        OperationStatus::Succeeded => return Err(RetryFailure::Nothing(id)),
+        OperationStatus::Created
+        | OperationStatus::Queued
+        | OperationStatus::Running
+        | OperationStatus::WaitingGate
+        | OperationStatus::WaitingIntervention
+        | OperationStatus::Paused
+        | OperationStatus::Verifying => return Err(RetryFailure::Active(id)),
+    }
+    // Until then it holds the lock of its identity, and the resources that it may not share.
+    if failed.finished { Ok(()) } else { Err(RetryFailure::Unsettled(id)) }
+}
+
+/// The intent and the plan of the retry: those of the failed operation, about what is left
+async fn records(
+    engine: &Engine,
+    failed: &Operation,
+    actor: &Actor,
+    origin: &Origin,
+    graph: &PlanSnapshot,
+) -> Result<(Intent, Plan), EngineError> {
+    let info = &failed.info;
+    let key = Key::entity(&info.scope, Plan::KIND, info.plan_id);
+    let plan = engine.table.read::<Plan>(&key).await?.ok_or_else(|| impossible("it has no plan"))?.0;
+    let key = Key::entity(&info.scope, Intent::KIND, info.intent_id);
+    let intent = engine.table.read::<Intent>(&key).await?.ok_or_else(|| impossible("it has no intent"))?.0;
+    let (now, seed) = (origin.now, &origin.seed);
+    let (intent_id, plan_id) = (IntentId::derived(now.0, seed), PlanId::derived(now.0, seed));
+    let steps: BTreeSet<&str> = graph.nodes.nodes().iter().map(|node| node.node_id.as_str()).collect();
+    let nodes = graph.nodes.nodes().iter().filter(|node| node.node_type != NodeType::Join).count();
+    let bindings = plan.bindings.into_iter();
+    let plan = Plan {
+        plan_id,
+        intent_id,
+        status: PlanStatus::Active,
+        effective_version: 1,
+        graph_hash: graph.graph_hash.clone(),
+        node_count: u32::try_from(nodes).unwrap_or(u32::MAX),
+        bindings: bindings.filter(|binding| steps.contains(binding.requirement_id.as_str())).collect(),
+        created_by: actor.clone(),
+        created_at: now.into(),
+        expires_at: None,
+        ..plan
+    };
+    let intent = Intent {
+        id: intent_id,
+        actor: actor.clone(),
+        status: IntentStatus::Planned,
+        plan_id: Some(plan_id),
+        failure: None,
+        created_at: now.into(),
+        ..intent
+    };
+    Ok((intent, plan))
+}
+
+fn impossible(error: impl std::fmt::Display) -> EngineError {
+    EngineError::Inconsistent(format!("the retry cannot be planned: {error}"))
+}
