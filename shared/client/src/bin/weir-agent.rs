@@ -22,6 +22,8 @@ async fn main() -> ExitCode {
     }
     let (tell, stop) = watch::channel(false);
     tokio::select! {
+        // Signals are listened for before anything begins that has to be ended in order.
+        biased;
         // A second signal does not wait for the task under way: its lease brings it back.
         () = until_told_twice(tell) => ExitCode::FAILURE,
         ended = agent::run(options, stop) => match ended {
