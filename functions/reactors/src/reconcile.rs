@@ -8,7 +8,19 @@ use weir_edge::Cx;
 pub(crate) async fn run(cx: &Cx) -> Result<Value, ReactorError> {
     let done = cx.engine().reconcile().await?;
     if done != weir_orchestration::Reconciled::default() {
-        tracing::info!(nodes = done.nodes, operations = done.operations, failed = done.failed, "reconciled");
+        let run = done.run.map(tracing::field::display);
+        tracing::info!(
+            nodes = done.nodes,
+            operations = done.operations,
+            failed = done.failed,
+            run,
+            "reconciled"
+        );
     }
-    Ok(json!({ "nodes": done.nodes, "operations": done.operations, "failed": done.failed }))
+    Ok(json!({
+        "nodes": done.nodes,
+        "operations": done.operations,
+        "failed": done.failed,
+        "operation_run_id": done.run,
+    }))
 }

@@ -14,6 +14,7 @@ mod http;
 mod operations;
 mod proof;
 mod retry;
+mod runs;
 
 pub use error::ApiError;
 pub use http::http_client;

@@ -47,6 +47,7 @@ pub const ROLES: &[Role] = &[
             "operation:cancel",
             "operation:create",
             "operation:pause",
+            "operation:reconcile",
             "operation:resume",
             "patch:create",
             "promotion:create",

@@ -13,7 +13,7 @@ use crate::{
     records::record,
     start::{NewOperation, Placed, operation},
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
@@ -279,12 +279,14 @@ pub enum GroupError {
 }
 
 /// Makes one apply group true: the ledger by compare-and-swap, then the projection
+///
+/// Returns the revision of the state that holds it, and what the group counts by the keys of its type's catalogue.
 pub(crate) async fn apply(
     engine: &Engine,
     operation: &Operation,
     change_plan: &Digest,
     group: usize,
-) -> Result<u64, GroupError> {
+) -> Result<(u64, Map<String, Value>), GroupError> {
     let bytes = engine
         .ledger
         .definition_get(change_plan)
@@ -303,7 +305,7 @@ pub(crate) async fn apply(
         Applied::Next(next) => swap(engine, read_state.as_ref(), &next).await?,
     };
     project::project(engine, operation, &definition, &changes, group, revision).await?;
-    Ok(revision)
+    Ok((revision, project::counts(&changes, group)))
 }
 
 async fn swap(

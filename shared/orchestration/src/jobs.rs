@@ -201,7 +201,9 @@ impl Engine {
             return Err(Failed::terminal("bad_inputs", "the node does not say which group it applies"));
         };
         match definition::apply(self, operation, &change_plan, group).await {
-            Ok(revision) => Ok(Done { log: format!("state revision {revision}\n"), ..Done::default() }),
+            Ok((revision, outputs)) => {
+                Ok(Done { log: format!("state revision {revision}\n"), outputs, ..Done::default() })
+            }
             Err(GroupError::Refused(error)) => Err(Failed::terminal("stale_plan", error.to_string())),
             Err(GroupError::Definition(error)) => Err(Failed::retryable("not_applied", error.to_string())),
         }

@@ -90,7 +90,7 @@ pub(crate) fn operation(graph: &Graph, new: NewOperation) -> Operation {
 }
 
 /// A version that no other operation's lock has: whoever releases a lock late must not release the next one
-fn lock_version(operation: OperationId) -> u64 {
+pub(crate) fn lock_version(operation: OperationId) -> u64 {
     u64::try_from(operation.body().0 & u128::from(u64::MAX >> 1)).unwrap_or(1)
 }
 
@@ -105,8 +105,11 @@ impl Engine {
         writes: Vec<Write>,
     ) -> Result<Placed, EngineError> {
         let info = operation.info.clone();
-        let lock =
-            ActiveRun { run_identity_hash: info.run_identity_hash.clone(), operation_id: info.operation_id };
+        let lock = ActiveRun {
+            run_identity_hash: info.run_identity_hash.clone(),
+            operation_id: info.operation_id,
+            lease_until: None,
+        };
         let created = format!("{} asked for: {}", info.operation_type.as_str(), info.title);
         let lock = Record { version: lock_version(info.operation_id), ..record(&info.scope, &lock)? };
         let lock = Write::Create(lock);

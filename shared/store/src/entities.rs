@@ -13,6 +13,7 @@ use weir_domain::{
     id::{EvidenceId, GateId, OperationId, PromotionId},
     intent::Intent,
     intervention::Intervention,
+    operation::ReconcilePass,
     plan::{Plan, patch::PatchRecord},
     scope::Scope,
     time::{Millis, Time},
@@ -199,6 +200,9 @@ pub struct ActiveRun {
     pub run_identity_hash: Digest,
     /// Which operation is active
     pub operation_id: OperationId,
+    /// Until when it is believed to be; one without is active until its lock is taken away
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lease_until: Option<Time>,
 }
 
 impl Entity for ActiveRun {
@@ -231,6 +235,22 @@ impl Entity for PatchRecord {
 
     fn key(&self, scope: &Scope) -> Key {
         Key::patch(scope, self.operation_id, self.sequence)
+    }
+}
+
+impl Entity for ReconcilePass {
+    const KIND: &'static str = "pass";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.id)
+    }
+
+    fn listed(&self) -> Option<(String, String)> {
+        Some((self.status.as_str().to_owned(), self.id.to_string()))
+    }
+
+    fn expires_at(&self) -> Option<Millis> {
+        self.forget_at.map(Into::into)
     }
 }
 

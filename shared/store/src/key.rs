@@ -8,6 +8,7 @@
 //! | plan patch | `<scope>#op#<id>` | `patch#<sequence>` |
 //! | node run | `<scope>#op#<id>#s<segment / 8>` | `node#<ordinal>` |
 //! | active run | `<scope>#active` | `<run_identity_hash>` |
+//! | pass of reconcile | `<workspace>#pass#<id>` | `meta` |
 //! | queue of an exclusive resource | `<scope>#exclusive` | `<address>` |
 //! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |

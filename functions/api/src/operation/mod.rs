@@ -16,6 +16,12 @@ mod resume;
 mod retry;
 #[cfg(test)]
 mod retry_tests;
+mod run_get;
+mod run_list;
+mod run_reconcile;
+#[cfg(test)]
+mod run_tests;
+mod runs;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -31,6 +37,9 @@ pub use list::OperationList;
 pub use pause::OperationPause;
 pub use resume::OperationResume;
 pub use retry::OperationRetry;
+pub use run_get::OperationRunGet;
+pub use run_list::OperationRunList;
+pub use run_reconcile::OperationRunReconcile;
 pub use timeline::OperationTimeline;
 
 use schemars::JsonSchema;

@@ -40,7 +40,6 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
     let info = &operation.info;
     let status = shown(operation, nodes);
     let moved = last_moved(operation, nodes);
-    let found = |failure: &FailureSummary| FOUND_BY_RECONCILE.contains(&failure.code.as_str());
     OperationView {
         operation_id: info.operation_id,
         operation_type: info.operation_type,
@@ -67,7 +66,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         run_identity_hash: info.run_identity_hash.clone(),
         run_status: status.run_status(),
         outcome: status.run_outcome(),
-        freshness: status.freshness(operation.failure_summary.as_ref().is_some_and(found), moved, now),
+        freshness: status.freshness(was_reconciled(operation), moved, now),
         cancel_requested: operation.cancel,
         paused_by: operation.paused_by.clone(),
         paused_at: operation.paused_at.map(Into::into),
@@ -83,6 +82,12 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         queued_behind: Vec::new(),
         evidence_ids: Vec::new(),
     }
+}
+
+/// Whether what ended it badly was found by housekeeping, and reported by nobody
+pub(super) fn was_reconciled(operation: &Operation) -> bool {
+    let found = |failure: &FailureSummary| FOUND_BY_RECONCILE.contains(&failure.code.as_str());
+    operation.failure_summary.as_ref().is_some_and(found)
 }
 
 fn last_moved(operation: &Operation, nodes: &[NodeRun]) -> Millis {

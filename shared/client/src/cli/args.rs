@@ -2,8 +2,8 @@
 
 use super::{
     command::{
-        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, plan,
-        promote, release, resource, run, version,
+        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
+        plan, promote, release, resource, run, version,
     },
     style::ColorChoice,
 };
@@ -94,6 +94,9 @@ pub enum Command {
     /// Operations: plans that run
     #[command(subcommand)]
     Operation(operation::Operation),
+    /// Operation runs: the ledger of everything that ran, and housekeeping
+    #[command(subcommand)]
+    Ops(ops::Ops),
     /// Deployments: operations that bring a release onto targets
     #[command(subcommand)]
     Deployment(deployment::Deployment),

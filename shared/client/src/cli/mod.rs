@@ -22,7 +22,7 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, plan,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, plan,
     promote, release, resource, run, version,
 };
 use exit::{Exit, Failure};
@@ -94,6 +94,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Gate(command) => gate::run(session, command).await,
         Command::Intervention(command) => intervention::run(session, command).await,
         Command::Operation(command) => operation::run(session, command).await,
+        Command::Ops(command) => ops::run(session, command).await,
         Command::Deployment(command) => deployment::run(session, command).await,
         Command::Agent(command) => agent::run(session, command).await,
         Command::Evidence(command) => evidence::run(session, command).await,

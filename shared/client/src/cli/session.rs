@@ -159,10 +159,10 @@ impl Session {
 }
 
 /// Up to `limit` items of a list, read page after page: `call` is given the query of each, with `filter`
-pub async fn collect<T>(
+pub async fn collect<'a, T>(
     limit: u32,
     cursor: Option<&str>,
-    filter: Option<(&str, &str)>,
+    filter: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
     call: impl AsyncFn(&[(&str, &str)]) -> Result<Page<T>, ApiError>,
 ) -> Result<Page<T>, ApiError> {
     let mut all = Page { items: Vec::new(), next_cursor: cursor.map(str::to_owned) };
@@ -170,7 +170,9 @@ pub async fn collect<T>(
         let have = u32::try_from(all.items.len()).unwrap_or(u32::MAX);
         let (left, cursor) = (limit.saturating_sub(have).to_string(), all.next_cursor.take());
         let mut query = vec![("limit", left.as_str())];
-        query.extend(filter);
+        for (name, value) in filter.clone() {
+            query.push((name, value));
+        }
         query.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
         let next = call(&query).await?;
         all.items.extend(next.items);

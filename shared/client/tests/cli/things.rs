@@ -9,6 +9,7 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{Path, Query, State as Shared},
+    http::HeaderMap,
     routing::{get, post},
 };
 use serde_json::{Value, json};
@@ -27,6 +28,9 @@ pub fn routes() -> Router<Server> {
         .route("/v1/resources", get(resources))
         .route("/v1/resources/{address}", get(resource))
         .route("/v1/deployments/{id}", get(deployment))
+        .route("/v1/operation-runs", get(runs))
+        .route("/v1/operation-runs/{id}", get(one_run))
+        .route("/v1/operation-runs/reconcile", post(reconcile))
 }
 
 async fn agents() -> Json<Value> {
@@ -74,6 +78,63 @@ async fn deployment(Shared(server): Shared<Server>, Path(id): Path<DeploymentId>
         json!({ "id": id, "environment_id": "environment.staging", "status": "running", "strategy": "rolling",
         "artifacts": [digest], "tasks": [task], "created_at": time() }),
     ))
+}
+
+fn operation_run() -> Value {
+    let repair = json!({ "scope": "harbor/acme", "operation_id": OperationId::new(1, 5), "ordinal": 3,
+        "cause": "lease_expired", "effect": "retried" });
+    json!({ "id": OperationId::new(1, 9), "workspace_id": "harbor", "tenant_id": null, "user_id": null,
+        "initiator_name": "system:reconcile\u{1b}[2J", "type": "ops.reconcile_adapter_runs", "status": "completed",
+        "outcome": "succeeded", "freshness": "terminal", "reconciled": false,
+        "run_identity_hash": Digest::of_bytes(b"same"), "summary_counts": { "runs_retried": 1, "runs_failed": 0 },
+        "failure_summary": [], "context": { "title": "housekeeping" }, "created_at": time(), "updated_at": time(),
+        "repairs": [repair] })
+}
+
+async fn runs(Query(query): Pages) -> Json<Value> {
+    Json(page(&[operation_run()], &query))
+}
+
+async fn one_run() -> Json<Value> {
+    Json(operation_run())
+}
+
+async fn reconcile(headers: HeaderMap) -> Answer {
+    if headers.contains_key("weir-tenant") {
+        return Err(problem(403, "W0403", "this is the whole workspace's"));
+    }
+    Ok(Json(operation_run()))
+}
+
+#[tokio::test]
+async fn runs_are_listed_by_every_filter() {
+    let server = Server::start().await;
+    let line =
+        ["ops", "list", "--status", "running", "--status", "completed", "--outcome", "failed", "--type"];
+    let line =
+        [&line[..], &["promote", "--freshness", "likely_stale", "--reconciled", "--tenant", "acme"]].concat();
+    let list = weir(&server, "alice", &line).await;
+    assert!(list.out.contains("ops.reconcile_adapter_runs") && !list.out.contains('\u{1b}'), "{list:?}");
+    let asked = server.with(|state| state.requests.last().unwrap().clone());
+    let query =
+        "status=running&status=completed&outcome=failed&type=promote&freshness=likely_stale&reconciled=true";
+    assert!(asked.contains(query) && asked.ends_with("tenant=acme"), "{asked}");
+    let json = weir(&server, "alice", &["ops", "list", "--workspace", "--tenant", "acme", "--json"]).await;
+    assert_eq!(json.json()[0]["items"][0]["summary_counts"]["runs_retried"], 1);
+    assert!(!server.with(|state| state.requests.last().unwrap().clone()).contains("tenant"));
+    assert_eq!(weir(&server, "alice", &["ops", "list", "--status", "waiting"]).await.code, 2);
+}
+
+#[tokio::test]
+async fn a_pass_says_what_it_found_and_what_became_of_it() {
+    let server = Server::start().await;
+    let made = weir(&server, "alice", &["ops", "reconcile", "--tenant", "acme"]).await;
+    assert_eq!(made.code, 0, "{made:?}");
+    let repair = format!("lease_expired      retried    harbor/acme  {}.3", OperationId::new(1, 5));
+    assert!(made.out.contains(&repair) && made.out.contains("1 runs_retried"), "{made:?}");
+    assert!(!made.out.contains("runs_failed"), "what was not counted is not told");
+    let shown = weir(&server, "alice", &["ops", "show", &OperationId::new(1, 9).to_string()]).await;
+    assert_eq!(shown.out, made.out);
 }
 
 #[tokio::test]

@@ -4,14 +4,24 @@ use super::{kind::OperationType, status::OperationStatus};
 use crate::{plan::NodeStatus, time::Millis};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::{IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// An active operation that has not moved for this long is probably stuck
 pub const STALE_AFTER: Millis = Millis::from_secs(60 * 60);
 
 /// Where an operation run stands (requirement 003)
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -26,7 +36,17 @@ pub enum RunStatus {
 
 /// How an operation run ended (requirement 003)
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -41,7 +61,17 @@ pub enum RunOutcome {
 
 /// Whether what is known of an operation run is likely to be true still (requirement 003)
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
 )]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -135,6 +165,19 @@ pub enum DeploymentTaskCommand {
     /// The target got back what it had
     RollBack,
 }
+
+/// What is written as callers know it
+macro_rules! words {
+    ($($view:ty),+) => {$(
+        impl $view {
+            /// The word as callers know it
+            pub fn as_str(self) -> &'static str {
+                self.into()
+            }
+        }
+    )+};
+}
+words!(RunStatus, RunOutcome, Freshness);
 
 impl OperationStatus {
     /// As the run ledger shows it

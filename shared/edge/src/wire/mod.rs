@@ -16,6 +16,7 @@ pub mod health;
 pub mod intent;
 pub mod intervention;
 pub mod operation;
+pub mod operation_run;
 pub mod page;
 pub mod patch;
 pub mod plan;

@@ -80,7 +80,7 @@ impl Engine {
     /// What the operation's jobs counted, by the keys of its type's catalogue
     ///
     /// Each job's last word: of an attempt that died before it had one, what the one before it said.
-    pub(crate) async fn assignment_counts(
+    pub(crate) async fn said_counts(
         &self,
         operation: &Operation,
         nodes: &[NodeRun],

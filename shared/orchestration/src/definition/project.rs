@@ -2,6 +2,7 @@
 
 use super::DefinitionError;
 use crate::{Engine, EngineError, records::record};
+use serde_json::{Map, Value};
 use weir_domain::{
     definition::{
         document::Definition,
@@ -62,4 +63,21 @@ async fn projection(
             Ok(found.map(|found| Write::Delete { key, expected: found.version }))
         }
     }
+}
+
+/// What a group counts: the same however often it is applied
+pub(super) fn counts(changes: &DefinitionPlan, group: usize) -> Map<String, Value> {
+    let members = changes.groups.get(group).map(Vec::as_slice).unwrap_or_default();
+    let count = |wanted: ChangeOperation| {
+        let found =
+            changes.changes.iter().filter(|it| it.operation == wanted && members.contains(&it.resource));
+        Value::from(found.count())
+    };
+    let counts = [
+        ("resources_created", count(ChangeOperation::Create)),
+        ("resources_updated", count(ChangeOperation::Update)),
+        ("resources_deleted", count(ChangeOperation::Delete)),
+        ("groups_applied", Value::from(1)),
+    ];
+    counts.map(|(key, count)| (key.to_owned(), count)).into_iter().collect()
 }

@@ -11,7 +11,7 @@ use weir_domain::{
     engine::{NodeRun, Operation, OperationUpdate, TODO_FINISH, TODO_PATIENCE},
     failure::FailureSummary,
     id::OperationId,
-    operation::{OperationStatus, OperationType, target_counts},
+    operation::{OperationStatus, OperationType, count_keys, node_counts, target_counts},
     plan::{Executor, NodeStatus, OnFailure},
     scope::Scope,
 };
@@ -69,14 +69,24 @@ impl Engine {
         operation: &Operation,
         nodes: &[NodeRun],
     ) -> Result<BTreeMap<String, u64>, EngineError> {
-        let mut counts = counts(nodes);
-        if operation.info.operation_type == OperationType::ScenarioRun {
-            let graph = self.graph_of(operation).await?;
-            let about = |node: &NodeRun| Some((graph.node(node.ordinal)?.target.as_ref()?, node.status));
-            counts.extend(target_counts(nodes.iter().filter_map(about)));
-        }
-        if operation.info.operation_type.counts_assignments() {
-            counts.extend(self.assignment_counts(operation, nodes).await?);
+        let info = &operation.info;
+        let mut counts: BTreeMap<String, u64> =
+            count_keys(info.operation_type).map(|key| (key.to_owned(), 0)).collect();
+        let told = nodes.iter().filter(|node| node.terms.runs != Executor::Join);
+        counts.extend(node_counts(told.map(|node| node.status)));
+        match info.operation_type {
+            OperationType::Deploy
+            | OperationType::Promote
+            | OperationType::Rollback
+            | OperationType::ScenarioRun => {
+                let graph = self.graph_of(operation).await?;
+                let about = |node: &NodeRun| Some((graph.node(node.ordinal)?.target.as_ref()?, node.status));
+                counts.extend(target_counts(nodes.iter().filter_map(about)));
+            }
+            OperationType::DefinitionApply
+            | OperationType::AssignmentsFetch
+            | OperationType::AssignmentsRestore => counts.extend(self.said_counts(operation, nodes).await?),
+            OperationType::PipelineRun | OperationType::ReconcileAdapterRuns => {}
         }
         Ok(counts)
     }
@@ -170,13 +180,4 @@ fn outcome(operation: &Operation, nodes: &[NodeRun]) -> (OperationStatus, Option
     };
     let unknown = || FailureSummary::new("failed", format!("node {} failed", failed.ordinal));
     (OperationStatus::Failed, Some(failed.error.clone().unwrap_or_else(unknown)))
-}
-
-fn counts(nodes: &[NodeRun]) -> BTreeMap<String, u64> {
-    let mut counts = BTreeMap::new();
-    for node in nodes.iter().filter(|node| node.terms.runs != Executor::Join) {
-        *counts.entry(format!("nodes_{}", node.status.as_str())).or_default() += 1;
-        *counts.entry("nodes_total".to_owned()).or_default() += 1;
-    }
-    counts
 }

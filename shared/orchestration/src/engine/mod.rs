@@ -8,6 +8,7 @@ mod decide;
 mod drive;
 mod finish;
 mod follow;
+mod housekeeping;
 mod patch;
 mod reconcile;
 mod segment;
@@ -15,8 +16,8 @@ mod work;
 
 pub use attempt::{Outcome, Reported, Started};
 pub(crate) use decide::{Decided, Deciding};
+pub use housekeeping::Reconciled;
 pub use patch::{PatchFailure, PatchWish};
-pub use reconcile::Reconciled;
 pub use segment::SegmentNext;
 
 use crate::{Clock, EngineError, machines::Machines, queues::Queues};

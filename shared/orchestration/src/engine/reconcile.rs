@@ -5,48 +5,52 @@ use crate::EngineError;
 use weir_domain::{
     engine::{
         Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_PATIENCE,
-        TODO_RESUME, WAKE_SHARDS,
+        TODO_RESUME,
     },
     id::OperationId,
+    operation::{RepairCause, RepairEffect},
     plan::NodeStatus,
     scope::Scope,
     time::Millis,
 };
-use weir_store::{Applied, Due, NodeKey};
+use weir_store::{Applied, NodeKey};
 
-/// Items that one pass takes from one shard; the next pass takes the next
-const PER_SHARD: usize = 100;
-
-/// What one pass of reconcile did
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reconciled {
-    /// Nodes driven
-    pub nodes: u64,
-    /// Operations whose activities were run again
-    pub operations: u64,
-    /// Items that could not be driven; they stay due
-    pub failed: u64,
+/// What a look at something that was due found, and what came of it
+pub(super) struct Look {
+    /// Why it was due
+    pub cause: Option<RepairCause>,
+    /// What came of it
+    pub effect: RepairEffect,
 }
 
 impl Engine {
-    /// Drives everything that is due. One item's trouble does not keep the others waiting
-    pub async fn reconcile(&self) -> Result<Reconciled, EngineError> {
-        let mut total = Reconciled::default();
-        for shard in 0..WAKE_SHARDS {
-            for due in self.table.due(shard, self.clock.now(), PER_SHARD).await? {
-                let done = match &due {
-                    Due::Node(key) => self.drive_node(key).await.map(|()| total.nodes += 1),
-                    Due::Operation(scope, id) => {
-                        self.drive_operation(scope, *id).await.map(|()| total.operations += 1)
-                    }
-                };
-                if let Err(error) = done {
-                    total.failed += 1;
-                    tracing::warn!(item = ?due, error = &error as &dyn std::error::Error, "could not drive what is due");
-                }
-            }
-        }
-        Ok(total)
+    /// Drives a node that is due; none where it is not due any more
+    pub(super) async fn look_after_node(&self, key: &NodeKey) -> Result<Option<Look>, EngineError> {
+        let Some(before) = self.table.node_get(key).await? else { return Ok(None) };
+        let cause = RepairCause::of_node(&before, self.clock.now());
+        self.drive_from(key.clone(), before.clone()).await?;
+        let Some(cause) = cause else { return Ok(None) };
+        // What came of it is only told: that it cannot be read is no reason to call it undone.
+        let after = self.table.node_get(key).await.ok().flatten();
+        let effect =
+            after.map_or(RepairEffect::Driven, |after| RepairEffect::of_node(cause, &before, &after));
+        Ok(Some(Look { cause: Some(cause), effect }))
+    }
+
+    /// Drives an operation that is due; none where there is none
+    pub(super) async fn look_after(
+        &self,
+        scope: &Scope,
+        id: OperationId,
+    ) -> Result<Option<Look>, EngineError> {
+        let Some(before) = self.table.operation_get(scope, id).await? else { return Ok(None) };
+        let now = self.clock.now();
+        self.drive_operation(scope, id).await?;
+        let after =
+            self.table.operation_get(scope, id).await.ok().flatten().unwrap_or_else(|| before.clone());
+        let cause = RepairCause::of_operation(&before, &after, now);
+        let effect = RepairEffect::of_operation(cause, &before, &after);
+        Ok(Some(Look { cause: Some(cause), effect }))
     }
 
     /// Runs again every activity that an operation has under way; each is idempotent from its first step

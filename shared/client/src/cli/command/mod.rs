@@ -11,6 +11,7 @@ pub mod gate;
 pub mod help;
 pub mod intervention;
 pub mod operation;
+pub mod ops;
 pub mod plan;
 pub mod promote;
 pub mod release;

@@ -1,0 +1,131 @@
+use super::*;
+use crate::{
+    engine::{NodeUpdate, Terms},
+    id::Id as _,
+    plan::{Backoff, Executor, NodeType, OnFailure},
+};
+
+const NOW: Millis = Millis(1_000_000);
+const EARLIER: Millis = Millis(999_000);
+const LATER: Millis = Millis(1_060_000);
+
+fn node() -> NodeRun {
+    let terms = Terms {
+        kind: NodeType::Job,
+        runs: Executor::Job,
+        on_failure: OnFailure::Fail,
+        attempts: 2,
+        timeout_s: 60,
+        backoff: Backoff::default(),
+        deadline_s: None,
+    };
+    NodeRun::new(1, 0, terms, [], [])
+}
+
+fn running() -> NodeRun {
+    NodeRun {
+        status: NodeStatus::Running,
+        attempt: 1,
+        wake: Some(EARLIER),
+        lease_until: Some(EARLIER),
+        deadline: Some(LATER),
+        ..node()
+    }
+}
+
+#[test]
+fn what_is_due_says_why() {
+    let because = |node: &NodeRun| RepairCause::of_node(node, NOW).map(RepairCause::as_str);
+    assert_eq!(because(&running()), Some("lease_expired"));
+    assert_eq!(because(&NodeRun { deadline: Some(EARLIER), ..running() }), Some("attempt_timed_out"));
+    assert_eq!(because(&NodeRun { ends_by: Some(EARLIER), ..running() }), Some("deadline_passed"));
+    assert_eq!(because(&NodeRun { cancel: true, ..running() }), Some("cancel_overdue"));
+    assert_eq!(because(&NodeRun { wake: Some(LATER), ..running() }), None, "a heartbeat came in between");
+    assert_eq!(because(&NodeRun { status: NodeStatus::Ready, ..running() }), Some("dispatch_lost"));
+    assert_eq!(because(&NodeRun { status: NodeStatus::Waiting, ..running() }), Some("still_waiting"));
+    assert_eq!(because(&node()), Some("claim_lost"));
+    let ended = NodeRun { status: NodeStatus::Succeeded, ..running() };
+    assert_eq!(because(&ended), Some("consequences_left"));
+    assert_eq!(because(&NodeRun { closed: true, ..ended }), None);
+}
+
+#[test]
+fn what_became_of_it_is_told_from_the_two_looks() {
+    let before = running();
+    let error = FailureSummary::new("lease_expired", "silent");
+    let retry = NodeUpdate::Retry {
+        attempt: 1,
+        now: NOW,
+        not_before: NOW,
+        wake: NOW,
+        error,
+        lease_seen: before.lease_until,
+    };
+    let retried = retry.apply(&before).unwrap();
+    let effect = |after: &NodeRun| RepairEffect::of_node(RepairCause::LeaseExpired, &before, after).as_str();
+    assert_eq!(effect(&retried), "retried");
+    assert_eq!(effect(&NodeRun { status: NodeStatus::Failed, ..before.clone() }), "failed");
+    assert_eq!(effect(&before), "unchanged");
+    let claimed = NodeRun { status: NodeStatus::Ready, attempt: 1, ..node() };
+    assert_eq!(RepairEffect::of_node(RepairCause::ClaimLost, &node(), &claimed), RepairEffect::Driven);
+    let waiting = NodeRun { status: NodeStatus::Waiting, ..running() };
+    let snoozed = NodeRun { wake: Some(LATER), ..waiting.clone() };
+    let looked = RepairEffect::of_node(RepairCause::StillWaiting, &waiting, &snoozed);
+    assert_eq!(looked, RepairEffect::Unchanged, "a look that changes nothing is no repair");
+}
+
+fn repair(ordinal: Option<u32>, effect: RepairEffect) -> Repair {
+    Repair {
+        scope: "harbor".parse().unwrap(),
+        operation_id: OperationId::new(1, 1),
+        ordinal,
+        cause: None,
+        effect,
+        detail: None,
+    }
+}
+
+fn pass() -> ReconcilePass {
+    let identity = ReconcilePass::identity(&"harbor".parse().unwrap()).unwrap();
+    ReconcilePass::begin(OperationId::new(1, 2), identity, Actor::system("reconcile"), NOW)
+}
+
+#[test]
+fn a_pass_counts_by_its_types_catalogue_and_keeps_what_it_changed() {
+    use RepairEffect::{Driven, Failed, NotDriven, Retried, Unchanged};
+    let effects =
+        [(Some(1), Unchanged), (Some(2), Retried), (Some(3), Failed), (None, Driven), (Some(4), Driven)];
+    let found: Vec<_> = effects.iter().map(|(ordinal, effect)| repair(*ordinal, *effect)).collect();
+    let ended = pass().end(found.clone(), 2, LATER);
+    let counted: Vec<_> = ended.summary_counts.iter().filter(|(_, count)| **count > 0).collect();
+    let expected =
+        [("operations_redriven", 1), ("runs_examined", 5), ("runs_failed", 1), ("runs_retried", 1)];
+    assert_eq!(
+        counted,
+        expected.map(|(key, count)| (key.to_owned(), count)).iter().map(|(k, c)| (k, c)).collect::<Vec<_>>()
+    );
+    assert_eq!(ended.summary_counts.len(), count_keys(OperationType::ReconcileAdapterRuns).count());
+    assert_eq!((ended.outcome(), ended.unlisted), (RunOutcome::Succeeded, 2));
+    assert_eq!(ended.repairs.last().unwrap().effect, Unchanged, "what was changed comes first");
+    let failed = pass().end(vec![repair(Some(1), NotDriven)], 0, LATER);
+    assert_eq!(failed.outcome(), RunOutcome::Failed);
+    assert_eq!(failed.failure_summary.unwrap().message, "1 of 1 could not be driven, and stay due");
+    let many = pass().end(vec![repair(Some(1), Retried); REPAIRS_MAX + 5], 0, LATER);
+    assert_eq!((many.repairs.len(), many.unlisted, many.forget_at), (REPAIRS_MAX, 5, None));
+}
+
+#[test]
+fn a_pass_that_changed_nothing_is_forgotten_after_a_day() {
+    let idle = pass().end(vec![repair(Some(1), RepairEffect::Unchanged)], 0, NOW);
+    assert_eq!(idle.forget_at, Some((NOW + IDLE_PASS_KEPT).into()));
+    assert_eq!(pass().end(Vec::new(), 1, NOW).forget_at, None, "it did not get to everything");
+}
+
+#[test]
+fn a_pass_whose_holder_fell_silent_is_stale_and_then_reconciled() {
+    let begun = pass();
+    assert_eq!(begun.freshness(NOW), Freshness::FreshActive);
+    assert_eq!(begun.freshness(NOW + PASS_LEASE), Freshness::LikelyStale);
+    let lost = begun.lost(LATER);
+    assert_eq!((lost.freshness(LATER), lost.outcome()), (Freshness::ReconciledFailed, RunOutcome::Failed));
+}
