@@ -27,6 +27,7 @@ mod slack;
 mod task;
 mod version;
 mod walk;
+mod workflow;
 
 weir_edge::endpoints![
     agent::AgentCreate,
@@ -81,4 +82,9 @@ weir_edge::endpoints![
     task::TaskReport,
     version::VersionCreate,
     version::VersionList,
+    workflow::WorkflowRunGet,
+    workflow::WorkflowRunList,
+    workflow::WorkflowStepRuns,
+    workflow::WorkflowTemplateGet,
+    workflow::WorkflowTemplateList,
 ];

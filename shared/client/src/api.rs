@@ -15,6 +15,7 @@ mod operations;
 mod proof;
 mod retry;
 mod runs;
+mod workflows;
 
 pub use error::ApiError;
 pub use http::http_client;

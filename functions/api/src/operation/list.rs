@@ -56,7 +56,7 @@ impl Endpoint for OperationList {
 
 /// The stored statuses in which an operation may show one of `wanted`: what one shows while it runs, or where
 /// its end was asked for, is made from its nodes
-fn stored(wanted: &[OperationStatus]) -> Vec<OperationStatus> {
+pub(crate) fn stored(wanted: &[OperationStatus]) -> Vec<OperationStatus> {
     use OperationStatus as S;
     let active = [S::Created, S::Queued, S::Running];
     let mut stored: Vec<S> = wanted

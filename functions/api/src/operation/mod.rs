@@ -71,4 +71,6 @@ pub(crate) fn started(view: OperationView, own: bool) -> Answer<OperationView> {
     if own { view.into() } else { Answer::with_status(200, view) }
 }
 
+pub(crate) use list::stored;
+pub(crate) use timeline::events;
 pub(crate) use view::shown;

@@ -38,20 +38,30 @@ impl Endpoint for OperationTimeline {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Timeline>, Problem> {
         let operation = find(cx, &call.scope, call.path.operation).await?;
-        let id = operation.info.operation_id;
-        let stored =
-            Query::Partition { pk: Key::operation_partition(&call.scope, id), prefix: "event#".to_owned() };
-        let (mut events, _) = cx.table().list::<TimelineEvent>(&stored, None, EVENTS_MAX).await?;
-        let graph = cx.engine().graph_of(&operation).await?;
-        for node in cx.engine().all_nodes(&operation).await? {
-            if let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join)
-            {
-                events.extend(told(&operation, &node, plan_node));
-            }
-        }
-        events.sort_by_key(|event| (event.ts, event.id));
-        Ok(Timeline { operation_id: id, events }.into())
+        let nodes = cx.engine().all_nodes(&operation).await?;
+        let events = events(cx, &operation, &nodes).await?;
+        Ok(Timeline { operation_id: operation.info.operation_id, events }.into())
     }
+}
+
+/// What happened in an operation with these nodes, the earliest first
+pub(crate) async fn events(
+    cx: &Cx,
+    operation: &Operation,
+    nodes: &[NodeRun],
+) -> Result<Vec<TimelineEvent>, Problem> {
+    let info = &operation.info;
+    let pk = Key::operation_partition(&info.scope, info.operation_id);
+    let stored = Query::Partition { pk, prefix: "event#".to_owned() };
+    let (mut events, _) = cx.table().list::<TimelineEvent>(&stored, None, EVENTS_MAX).await?;
+    let graph = cx.engine().graph_of(operation).await?;
+    for node in nodes {
+        if let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join) {
+            events.extend(told(operation, node, plan_node));
+        }
+    }
+    events.sort_by_key(|event| (event.ts, event.id));
+    Ok(events)
 }
 
 /// What one node run tells: each attempt's begin and end, and the node's

@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        plan, promote, release, resource, run, version,
+        plan, promote, release, resource, run, version, workflow,
     },
     style::ColorChoice,
 };
@@ -115,6 +115,9 @@ pub enum Command {
     /// Resources as the definition has them
     #[command(subcommand)]
     Resource(resource::Resource),
+    /// Workflows: templates, their runs, and the attempts of their steps
+    #[command(subcommand)]
+    Workflow(workflow::Workflow),
     /// Explain a command, a code such as W0207, `codes`, `exit-codes` or `kinds`
     Help(help::Help),
     /// Print completions for a shell

@@ -23,7 +23,7 @@ use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
     agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, plan,
-    promote, release, resource, run, version,
+    promote, release, resource, run, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -101,6 +101,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Audit(command) => audit::run(session, command).await,
         Command::Assignment(command) => command::assignment::run(session, command).await,
         Command::Resource(command) => resource::run(session, command).await,
+        Command::Workflow(command) => workflow::run(session, command).await,
         Command::Help(command) => help::run(session, command),
         Command::Completions(command) => help::completions(session, command),
     }

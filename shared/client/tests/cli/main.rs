@@ -20,3 +20,4 @@ mod server;
 mod state;
 mod things;
 mod views;
+mod workflows;

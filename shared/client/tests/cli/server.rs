@@ -5,6 +5,7 @@ use crate::{
     state::{Running, State, Step, evidence, time},
     things,
     views::{actor, decide, gate, gates, view},
+    workflows,
 };
 use axum::{
     Json, Router,
@@ -67,6 +68,7 @@ impl Server {
             .route("/v1/audit", get(audit))
             .merge(things::routes())
             .merge(plans::routes())
+            .merge(workflows::routes())
             .layer(from_fn_with_state(server.clone(), door))
             .route("/bucket/{digest}", put(blob))
             .with_state(server.clone());

@@ -14,5 +14,5 @@ pub use status::{OperationCommand, OperationStatus, Shown, shown_status};
 pub use summary::{UnknownCount, check_counts, count_keys, node_counts, target_counts};
 pub use view::{
     DeploymentJobCommand, DeploymentJobStatus, DeploymentTaskCommand, DeploymentTaskStatus, Freshness,
-    RunOutcome, RunStatus,
+    RunOutcome, RunStatus, WorkflowKind,
 };

@@ -86,6 +86,17 @@ pub enum Freshness {
     Terminal,
 }
 
+/// What a workflow run brings about (requirement 001)
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, EnumString, IntoStaticStr,
+)]
+pub enum WorkflowKind {
+    /// A release is brought onto targets, or taken back from them
+    Deploy,
+    /// A release is brought into an environment, through its gates
+    Promote,
+}
+
 /// Where a deployment job stands (requirement 004)
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema, IntoStaticStr, VariantArray,
@@ -177,7 +188,7 @@ macro_rules! words {
         }
     )+};
 }
-words!(RunStatus, RunOutcome, Freshness);
+words!(RunStatus, RunOutcome, Freshness, WorkflowKind);
 
 impl OperationStatus {
     /// As the run ledger shows it
@@ -294,10 +305,10 @@ impl DeploymentTaskStatus {
 
 impl OperationType {
     /// The kind of workflow run that it is (requirement 001), if it is one
-    pub const fn workflow_kind(self) -> Option<&'static str> {
+    pub const fn workflow_kind(self) -> Option<WorkflowKind> {
         match self {
-            Self::Deploy | Self::Rollback => Some("Deploy"),
-            Self::Promote => Some("Promote"),
+            Self::Deploy | Self::Rollback => Some(WorkflowKind::Deploy),
+            Self::Promote => Some(WorkflowKind::Promote),
             Self::ScenarioRun
             | Self::DefinitionApply
             | Self::PipelineRun

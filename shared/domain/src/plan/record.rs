@@ -20,6 +20,9 @@ pub struct ScenarioRef {
     pub scenario: Address,
     /// The version of its template
     pub template_version: u32,
+    /// The template; absent in plans of before this was recorded
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Address>,
 }
 
 /// One edit of a template at one of its editable points

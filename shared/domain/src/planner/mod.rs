@@ -5,6 +5,7 @@
 
 mod assignments;
 mod binding;
+mod builtin;
 mod capability;
 mod customize;
 mod definition;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use assignments::{RESTORE_BATCH, RestoreRequest, plan_fetch, plan_restore};
 pub use binding::{AgentOffer, Offers, Site};
+pub use builtin::{builtin_template, builtin_templates};
 pub use capability::{
     APPLY_GROUP, ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, BATCH_CHECK, CAPABILITIES, COMMAND_RUN, Capability,
     DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, Performer, VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC,

@@ -26,3 +26,4 @@ pub mod release;
 pub mod resource;
 pub mod secret;
 pub mod task;
+pub mod workflow;

@@ -124,7 +124,12 @@ pub(crate) async fn recipe(
     let all = scenario::scenarios(engine, scope).await?;
     let (address, scenario) = select(&all, action, Kind::Environment, named)?;
     let template: Template = required(engine, scope, scenario.template.address()).await?;
-    Ok((ScenarioRef { scenario: address.clone(), template_version: template.version }, template))
+    let scenario_ref = ScenarioRef {
+        scenario: address.clone(),
+        template_version: template.version,
+        template: Some(scenario.template.address().clone()),
+    };
+    Ok((scenario_ref, template))
 }
 
 /// The policies that hold in `environment`

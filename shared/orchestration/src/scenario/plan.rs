@@ -48,6 +48,7 @@ pub(crate) async fn prepare(
     let about = About {
         scenario: scenario.0.clone(),
         template_version: template.version,
+        template: Some(scenario.1.template.address().clone()),
         action: request.action.clone(),
         subject: request.target.clone(),
         customizations,
@@ -70,6 +71,7 @@ fn constraints(request: &IntentRequest) -> Result<Constraints, DeliveryError> {
 struct About {
     scenario: Address,
     template_version: u32,
+    template: Option<Address>,
     action: String,
     subject: Address,
     customizations: Vec<Customization>,
@@ -102,7 +104,8 @@ impl Recording<'_> {
         for child in planned.children {
             let requirement = child.requirement_id.clone();
             let seed = format!("{seed}/{requirement}");
-            let (plan, snapshot) = self.record(child_of(plan_id, &child), child.plan, &seed, children)?;
+            let (plan, snapshot) =
+                self.record(self.child_of(plan_id, &child), child.plan, &seed, children)?;
             unbound |= plan.status == PlanStatus::Unbound;
             let fulfilled = bindings.iter_mut().filter(|binding| binding.requirement_id == requirement);
             fulfilled.for_each(|binding| binding.sub_operation_plan_id = Some(plan.plan_id));
@@ -116,6 +119,7 @@ impl Recording<'_> {
             scenario_ref: Some(ScenarioRef {
                 scenario: about.scenario,
                 template_version: about.template_version,
+                template: about.template,
             }),
             status: PlanStatus::Draft.after(command).unwrap_or(PlanStatus::Unbound),
             effective_version: 1,
@@ -138,16 +142,19 @@ impl Recording<'_> {
         };
         Ok((plan, graph))
     }
-}
 
-fn child_of(parent: PlanId, child: &Child) -> About {
-    About {
-        scenario: child.scenario.clone(),
-        template_version: child.template_version,
-        action: child.action.clone(),
-        subject: child.subject.clone(),
-        customizations: Vec::new(),
-        outputs: std::collections::BTreeMap::new(),
-        part_of: Some(parent),
+    fn child_of(&self, parent: PlanId, child: &Child) -> About {
+        let mut scenarios = self.world.scenarios.iter();
+        let template = scenarios.find(|(address, _)| *address == child.scenario);
+        About {
+            scenario: child.scenario.clone(),
+            template_version: child.template_version,
+            template: template.map(|(_, scenario)| scenario.template.address().clone()),
+            action: child.action.clone(),
+            subject: child.subject.clone(),
+            customizations: Vec::new(),
+            outputs: std::collections::BTreeMap::new(),
+            part_of: Some(parent),
+        }
     }
 }

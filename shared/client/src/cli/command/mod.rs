@@ -18,6 +18,7 @@ pub mod release;
 pub mod resource;
 pub mod run;
 pub mod version;
+pub mod workflow;
 
 use weir_domain::definition::address::{Address, Kind};
 

@@ -1,0 +1,38 @@
+//! `GET /v1/workflow-runs/{operation}`: a run with its log and what it gave
+
+use super::view;
+use crate::operation::{OperationPath, events, find};
+use weir_domain::plan::PlanContext;
+use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::workflow::WorkflowRun};
+
+/// Shows a workflow run
+pub struct WorkflowRunGet;
+
+impl Endpoint for WorkflowRunGet {
+    const ROUTE: Route = Route {
+        path: "/v1/workflow-runs/{operation}",
+        operation: "workflow_run_get",
+        permission: "workflow:read",
+        summary: "Shows a workflow run: what it was given, what it gave, what happened in it",
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/")],
+        ..Route::GET
+    };
+    type Path = OperationPath;
+    type Query = Nothing;
+    type Body = Nothing;
+    type Reply = WorkflowRun;
+
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<WorkflowRun>, Problem> {
+        let operation = find(cx, &call.scope, call.path.operation).await?;
+        let nodes = cx.engine().all_nodes(&operation).await?;
+        let plan = view::plan_of(cx, &operation).await?;
+        let mut run = view::run(&operation, &nodes, plan.as_ref())?;
+        if let Some(PlanContext::Scenario(context)) = plan.as_ref().map(|plan| &plan.context) {
+            let graph = cx.engine().graph_of(&operation).await?;
+            run.outputs = view::outputs(cx, &operation, &graph, &nodes, context).await?;
+        }
+        let events = events(cx, &operation, &nodes).await?;
+        run.logs = events.into_iter().map(view::log).collect::<Result<_, _>>()?;
+        Ok(run.into())
+    }
+}

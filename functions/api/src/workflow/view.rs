@@ -1,0 +1,161 @@
+//! Operations and templates in the words of requirements 001 and 004
+
+use crate::operation;
+use serde_json::{Map, Value, json};
+use weir_domain::{
+    definition::{address::Address, spec::Template},
+    engine::{NodeRun, Operation},
+    plan::{Graph, Plan, PlanContext, ScenarioContext},
+    planner::{builtin_template, builtin_templates},
+    sanitise::sanitise,
+    scope::Name,
+    timeline::TimelineEvent,
+};
+use weir_edge::{
+    Cx, Problem,
+    wire::workflow::{WorkflowEdge, WorkflowLog, WorkflowRun, WorkflowTemplate},
+};
+use weir_store::{Entity as _, Key};
+
+/// The templates that are a part of Weir
+pub(super) fn builtin() -> Result<Vec<WorkflowTemplate>, Problem> {
+    let templates = builtin_templates().map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(templates.into_iter().map(|(id, spec)| template(id, spec, None, true)).collect())
+}
+
+/// A template as a workflow template
+pub(super) fn template(
+    id: Address,
+    spec: Template,
+    tenant_id: Option<Name>,
+    is_builtin: bool,
+) -> WorkflowTemplate {
+    let edge = |from: &String, to: &str| WorkflowEdge { from: from.clone(), to: to.to_owned() };
+    let edges = spec.nodes.iter().flat_map(|node| node.depends_on.iter().map(move |from| edge(from, &node.id)));
+    WorkflowTemplate {
+        name: id.names().to_owned(),
+        tenant_id,
+        version: spec.version,
+        edges: edges.collect(),
+        nodes: spec.nodes,
+        inputs: spec.inputs,
+        outputs: spec.outputs,
+        is_builtin,
+        id,
+    }
+}
+
+/// The plan that an operation executes
+pub(super) async fn plan_of(cx: &Cx, operation: &Operation) -> Result<Option<Plan>, Problem> {
+    let info = &operation.info;
+    let key = Key::entity(&info.scope, Plan::KIND, info.plan_id);
+    Ok(cx.table().read::<Plan>(&key).await?.map(|(plan, _)| plan))
+}
+
+/// An operation as a workflow run, without what it gave and its log
+pub(super) fn run(
+    operation: &Operation,
+    nodes: &[NodeRun],
+    plan: Option<&Plan>,
+) -> Result<WorkflowRun, Problem> {
+    let info = &operation.info;
+    let ended = operation.completed_at.map(Into::into);
+    let (template_id, template_version) = planned_from(operation, plan)?;
+    let mut context = Map::from_iter([("title".to_owned(), json!(sanitise(&info.title)))]);
+    if let Some(plan) = plan {
+        context.insert("about".to_owned(), serde_json::to_value(&plan.context)?);
+    }
+    let facts = [
+        ("promotion_id", json!(info.promotion_id)),
+        ("release_id", json!(info.release_id)),
+        ("environment", json!(info.environment)),
+        ("rollback_of", json!(info.rollback_of)),
+    ];
+    let facts = facts.into_iter().filter(|(_, value)| !value.is_null());
+    context.extend(facts.map(|(key, value)| (key.to_owned(), value)));
+    Ok(WorkflowRun {
+        id: info.operation_id,
+        kind: info.operation_type.workflow_kind(),
+        actor: info.actor.id.clone(),
+        template_id,
+        template_version,
+        status: operation::shown(operation, nodes),
+        context,
+        inputs: plan.map(inputs).unwrap_or_default(),
+        outputs: Map::new(),
+        started_at: operation.started_at.unwrap_or(info.created_at).into(),
+        completed_at: ended,
+        finished_at: ended,
+        logs: Vec::new(),
+    })
+}
+
+fn planned_from(
+    operation: &Operation,
+    plan: Option<&Plan>,
+) -> Result<(Option<Address>, Option<u32>), Problem> {
+    if let Some(scenario) = plan.and_then(|plan| plan.scenario_ref.as_ref()) {
+        return Ok((scenario.template.clone(), Some(scenario.template_version)));
+    }
+    let Some(name) = builtin_template(operation.info.operation_type) else { return Ok((None, None)) };
+    let found = builtin()?.into_iter().find(|template| template.name == name);
+    Ok(found.map(|template| (template.id, template.version)).unzip())
+}
+
+/// What the plan was made for
+fn inputs(plan: &Plan) -> Map<String, Value> {
+    let pairs = match &plan.context {
+        PlanContext::Scenario(context) => return context.inputs.clone(),
+        PlanContext::Delivery(context) => vec![
+            ("release", json!(context.release_id)),
+            ("service", json!(context.service)),
+            ("environment", json!(context.environment)),
+        ],
+        PlanContext::Definition(context) => vec![("change_plan", json!(context.change_plan_digest))],
+        PlanContext::None {} => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+/// What a run gave: each output of its template, as its node gave it, or for a step that was multiplied node by node
+pub(super) async fn outputs(
+    cx: &Cx,
+    operation: &Operation,
+    graph: &Graph,
+    nodes: &[NodeRun],
+    context: &ScenarioContext,
+) -> Result<Map<String, Value>, Problem> {
+    let mut given = Map::new();
+    for (name, from) in &context.outputs {
+        let Some((step, output)) = from.split_once('.') else { continue };
+        let prefix = format!("{step}.");
+        let mut each = Map::new();
+        for node in nodes {
+            let Some(planned) = graph.node(node.ordinal) else { continue };
+            let id = planned.node_id.as_str();
+            if id != step && !id.starts_with(&prefix) {
+                continue;
+            }
+            let gave = cx.engine().outputs(operation.info.operation_id, planned, node).await?;
+            let Some(value) = gave.get(output).cloned() else { continue };
+            if id == step {
+                given.insert(name.clone(), value);
+            } else {
+                each.insert(id.to_owned(), value);
+            }
+        }
+        if !each.is_empty() {
+            given.insert(name.clone(), each.into());
+        }
+    }
+    Ok(given)
+}
+
+/// An event of the timeline as an entry of a run's log
+pub(super) fn log(event: TimelineEvent) -> Result<WorkflowLog, Problem> {
+    let mut meta = event.meta;
+    meta.insert("kind".to_owned(), serde_json::to_value(event.kind)?);
+    meta.extend(event.node_id.map(|node| ("node_id".to_owned(), json!(node))));
+    meta.extend(event.actor_id.map(|actor| ("actor".to_owned(), json!(actor))));
+    Ok(WorkflowLog { ts: event.ts, level: event.level, message: event.message, meta })
+}
