@@ -31,7 +31,8 @@ pub(super) fn template(
     is_builtin: bool,
 ) -> WorkflowTemplate {
     let edge = |from: &String, to: &str| WorkflowEdge { from: from.clone(), to: to.to_owned() };
-    let edges = spec.nodes.iter().flat_map(|node| node.depends_on.iter().map(move |from| edge(from, &node.id)));
+    let edges =
+        spec.nodes.iter().flat_map(|node| node.depends_on.iter().map(move |from| edge(from, &node.id)));
     WorkflowTemplate {
         name: id.names().to_owned(),
         tenant_id,
