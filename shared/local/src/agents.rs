@@ -57,6 +57,8 @@ pub struct Place {
     pub program: PathBuf,
     /// Where the API is
     pub server: String,
+    /// What each agent is told besides: commands that it may run, how many at a time
+    pub arguments: Vec<String>,
 }
 
 /// The agents of one stack
@@ -65,15 +67,16 @@ pub struct Agents {
     state: StateDir,
     program: PathBuf,
     server: String,
+    arguments: Vec<String>,
     records: BTreeMap<String, Record>,
 }
 
 impl Agents {
     /// Starts an agent for each of `targets`, or adopts the one that runs; `client` is who may register them
     pub async fn start(place: Place, client: &Client, targets: &[Address]) -> Result<Self> {
-        let Place { state, program, server } = place;
+        let Place { state, program, server, arguments } = place;
         let records = state.read(RECORDS).unwrap_or_default();
-        let mut agents = Self { state, program, server, records };
+        let mut agents = Self { state, program, server, arguments, records };
         let known = listed(client).await?;
         for target in targets {
             agents.ensure(client, target, &known).await?;
@@ -167,6 +170,7 @@ impl Agents {
             "3s",
             "--stop-service-on-exit",
         ]);
+        command.args(&self.arguments);
         if let Some(token) = token {
             command.arg("--token-file").arg(token);
         }

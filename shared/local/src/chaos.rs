@@ -100,6 +100,7 @@ async fn play(options: &ChaosOptions, local: Local, progress: &Progress) -> Resu
         state: state.clone(),
         program: options.program.with_file_name("weir-agent"),
         server: local.url().to_owned(),
+        arguments: Vec::new(),
     };
     let targets =
         TARGETS.iter().map(|name| address(&format!("target.staging.{name}"))).collect::<Result<Vec<_>>>()?;

@@ -96,9 +96,9 @@ pub async fn run(stack: &Stack, progress: &Progress) -> Result<StoryReport> {
 }
 
 /// Where the agents of `stack` run
-fn place(stack: &Stack) -> Result<Place> {
+pub fn place(stack: &Stack) -> Result<Place> {
     let program = stack.binaries().path("weir-agent")?.to_owned();
-    Ok(Place { state: stack.state().clone(), program, server: stack.api_url() })
+    Ok(Place { state: stack.state().clone(), program, server: stack.api_url(), arguments: Vec::new() })
 }
 
 fn heading(teller: &Teller<'_>, version: &str, release: &weir_domain::delivery::Release) {

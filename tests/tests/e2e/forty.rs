@@ -3,11 +3,10 @@
 //! A definition with 19 hosts in one environment, all at once: a freeze gate, a decision, 19 deployments, 19
 //! verifications. The test is the agent of all 19, by the API; they answer at the address of one real server.
 
-use crate::rig::Rig;
+use crate::{definition, rig::Rig};
 use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use weir_client::{
     api::{Client, IdempotencyKey},
-    cli::folder,
     clock,
 };
 use weir_domain::{
@@ -17,8 +16,6 @@ use weir_domain::{
 };
 use weir_edge::wire::{
     agent::{AgentRegister, AgentTarget, AgentTokenCreate},
-    artifact::UploadCreate,
-    definition::{DefinitionApplyCreate, DefinitionPlanCreate},
     operation::OperationView,
     promotion::PromotionCreate,
     release::ReleaseCreate,
@@ -36,7 +33,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 pub async fn nodes_cost_at_most_47_states(rig: &Rig) {
     let client = rig.person("carol");
-    apply(rig, &client).await;
+    definition::apply(rig, &[("wide.yaml", definition())]).await;
     let agent = register(rig, &client).await;
     let release = release(&client).await;
     let body = PromotionCreate {
@@ -55,11 +52,8 @@ pub async fn nodes_cost_at_most_47_states(rig: &Rig) {
     assert!((NODES..=STATES_MAX).contains(&total), "{NODES} nodes cost {total} states: {entered:#?}");
 }
 
-/// The example, and beside it an environment of many hosts with a service of its own
-async fn apply(rig: &Rig, client: &Client) {
-    let (mut bundle, _) = folder::read(&rig.stack.root().join("infra/example")).unwrap();
-    let root = bundle.files.get_mut("weir.yaml").unwrap();
-    *root = root.replace("files:\n", "files:\n  - wide.yaml\n");
+/// Beside the example: an environment of many hosts with a service of its own
+pub fn definition() -> String {
     let mut wide = String::from(
         "environment:\n  wide: {display_name: Wide, order_index: 9, delivery: {strategy: all_at_once}}\n\
          service:\n  wide: {display_name: Wide, repo: https://git.example.com/acme/wide, components: [web], \
@@ -69,26 +63,7 @@ async fn apply(rig: &Rig, client: &Client) {
         let name = target.as_str().trim_start_matches("target.").to_owned();
         writeln!(wide, "  {name}: {{environment: wide, target_type: host}}").unwrap();
     }
-    bundle.files.insert("wide.yaml".to_owned(), wide);
-    let (digest, bytes) = (bundle.digest().unwrap(), bundle.to_vec().unwrap());
-    // The definition is the whole workspace's.
-    let carol = weir_local::story::person(&rig.stack, "carol").unwrap();
-    let announced = UploadCreate { digest: digest.clone(), size: bytes.len() as u64 };
-    let ticket = carol.definition_upload_create(&announced, &IdempotencyKey::random()).await.unwrap();
-    let upload = ticket.upload.unwrap();
-    let mut request = reqwest::Client::new().put(upload.url.expose()).body(bytes);
-    for header in upload.headers {
-        request = request.header(header.name, header.value);
-    }
-    assert!(request.send().await.unwrap().status().is_success());
-    let body = DefinitionPlanCreate { definition: digest };
-    let planned = carol.definition_plan_create(&body, &IdempotencyKey::random()).await.unwrap();
-    let plan_id = planned.plan_id.unwrap_or_else(|| panic!("{:?}", planned.changes.diagnostics));
-    let body = DefinitionApplyCreate { plan_id };
-    let started = carol.definition_apply_create(&body, &IdempotencyKey::random()).await.unwrap();
-    let ended = ended(&carol, started.operation_id).await;
-    assert_eq!(ended.status, OperationStatus::Succeeded, "{:?}", ended.failure_summary);
-    client.resource_show(&"environment.wide".parse().unwrap()).await.unwrap();
+    wide
 }
 
 fn targets() -> impl Iterator<Item = Address> {
@@ -165,16 +140,8 @@ fn report(task: &Task) -> Report {
     }
 }
 
-async fn ended(client: &Client, id: OperationId) -> OperationView {
-    let look = || async {
-        let operation = client.operation_show(id).await.unwrap();
-        Ok(operation.status.is_terminal().then_some(operation))
-    };
-    until("the operation's end", LIMIT, look).await.unwrap()
-}
-
 /// How many states each execution of the operation entered, by the execution's name
-async fn states_entered(rig: &Rig, id: OperationId) -> BTreeMap<String, usize> {
+pub async fn states_entered(rig: &Rig, id: OperationId) -> BTreeMap<String, usize> {
     let machines = rig.machines();
     let mut entered = BTreeMap::new();
     for machine in ["OperationMachine", "SegmentMachine"] {

@@ -5,8 +5,10 @@
 #![cfg(test)]
 
 mod audit;
+mod definition;
 mod forty;
 mod rig;
+mod two_hundred;
 
 use rig::Rig;
 use weir_domain::{
@@ -30,6 +32,7 @@ async fn the_main_job_runs_and_proves_itself() {
         the_story_is_as_told(&again);
         assert!(again.audit_events > first.audit_events);
         forty::nodes_cost_at_most_47_states(rig).await;
+        two_hundred::nodes_survive_everything(rig).await;
     });
     checked.await;
 }
