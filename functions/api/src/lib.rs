@@ -19,6 +19,7 @@ mod intervention;
 mod operation;
 mod patch;
 mod plan;
+mod projection;
 mod promotion;
 mod refusal;
 mod release;
@@ -69,6 +70,8 @@ weir_edge::endpoints![
     patch::PatchCreate,
     patch::PatchGet,
     plan::PlanGet,
+    projection::ProjectionList,
+    projection::ProjectionRebuild,
     promotion::PromotionCreate,
     promotion::PromotionGet,
     promotion::PromotionList,

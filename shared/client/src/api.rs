@@ -12,6 +12,7 @@ mod error;
 mod gates;
 mod http;
 mod operations;
+mod projections;
 mod proof;
 mod retry;
 mod runs;

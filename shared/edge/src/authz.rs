@@ -50,6 +50,7 @@ pub const ROLES: &[Role] = &[
             "operation:reconcile",
             "operation:resume",
             "patch:create",
+            "projection:rebuild",
             "promotion:create",
             "release:create",
             "version:create",

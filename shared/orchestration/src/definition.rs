@@ -5,6 +5,12 @@
 //! for a moment and never run ahead of what the ledger says for long.
 
 mod project;
+mod rebuild;
+
+pub use project::{ProjectionHead, projection_head};
+pub use rebuild::{Rebuilt, request_rebuild};
+
+pub(crate) use rebuild::rebuild;
 
 use crate::{
     Engine, EngineError,
@@ -23,7 +29,7 @@ use weir_domain::{
         diagnostic::{Diagnostic, Severity},
         document::{Definition, read},
         plan::DefinitionPlan,
-        state::State,
+        state::{AppliedBy, State},
     },
     engine::Operation,
     evidence::PacketType,
@@ -300,11 +306,26 @@ pub(crate) async fn apply(
     let now = engine.clock.now();
     let current = read_state.as_ref().map(|(state, _)| state);
     let definition = valid(&bundle, current)?;
-    let revision = match apply_group(current, &changes, group, &definition, now)? {
-        Applied::Already => current.map_or(0, |state| state.state_revision),
-        Applied::Next(next) => swap(engine, read_state.as_ref(), &next).await?,
+    let scope = operation.info.scope.outer();
+    let state = match apply_group(current, &changes, group, &definition, now)? {
+        Applied::Already => current.cloned(),
+        Applied::Next(next) => {
+            let by = AppliedBy {
+                operation_id: operation.info.operation_id,
+                definition: changes.desired_revision.clone(),
+                revision: next.state_revision,
+                at: now,
+            };
+            let next = next.signed(project::members(&changes, group), &by);
+            project::announce(engine, &scope, next.state_revision).await?;
+            swap(engine, read_state.as_ref(), &next).await?;
+            Some(next)
+        }
     };
-    project::project(engine, operation, &definition, &changes, group, revision).await?;
+    let revision = state.as_ref().map_or(0, |state| state.state_revision);
+    if let Some(state) = &state {
+        project::project(engine, &scope, state, &definition, &changes, group).await?;
+    }
     Ok((revision, project::counts(&changes, group)))
 }
 
@@ -312,11 +333,11 @@ async fn swap(
     engine: &Engine,
     base: Option<&(State, StateObject)>,
     next: &State,
-) -> Result<u64, DefinitionError> {
+) -> Result<(), DefinitionError> {
     let bytes = next.to_vec().map_err(unreadable)?;
     let written = engine.ledger.state_write(base.map(|(_, object)| object), next.state_revision, bytes).await;
     match written.map_err(EngineError::from)? {
-        StateWrite::Written(_) => Ok(next.state_revision),
+        StateWrite::Written(_) => Ok(()),
         StateWrite::Lost => {
             let planned = next.state_revision.saturating_sub(1);
             let found = state(engine).await?.map_or(0, |(state, _)| state.state_revision);

@@ -16,7 +16,7 @@ use weir_domain::{
     engine::{LEASE, NodeRun, Operation},
     failure::FailureSummary,
     plan::JobContract,
-    planner::APPLY_GROUP,
+    planner::{APPLY_GROUP, REBUILD_ROWS},
     sanitise::sanitise,
     time::Millis,
 };
@@ -160,6 +160,9 @@ impl Engine {
             if contract.capability == APPLY_GROUP {
                 return self.apply_group(operation, contract).await;
             }
+            if contract.capability == REBUILD_ROWS {
+                return self.rebuild_rows().await;
+            }
             if let Some(ended) = self.assignments_job(operation, node, contract).await {
                 return ended;
             }
@@ -207,6 +210,13 @@ impl Engine {
             Err(GroupError::Refused(error)) => Err(Failed::terminal("stale_plan", error.to_string())),
             Err(GroupError::Definition(error)) => Err(Failed::retryable("not_applied", error.to_string())),
         }
+    }
+
+    async fn rebuild_rows(&self) -> Result<Done, Failed> {
+        let rebuilt = definition::rebuild(self).await;
+        let rebuilt = rebuilt.map_err(|error| Failed::retryable("not_rebuilt", error.to_string()))?;
+        let log = format!("rows of state revision {}\n", rebuilt.revision);
+        Ok(Done { log, outputs: rebuilt.counts(), ..Done::default() })
     }
 
     /// Where the node's target answers: as the definition says, or as its agent does

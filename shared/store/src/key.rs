@@ -12,6 +12,7 @@
 //! | queue of an exclusive resource | `<scope>#exclusive` | `<address>` |
 //! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |
+//! | how far the rows have come | `<workspace>#projection#resources` | `meta` |
 //! | audit event | `<scope>#audit#<day>` | `<aud id>` |
 //! | audit chain's head | `<workspace>#audit` | `head` |
 //! | gate that waits for something to end | `<scope>#watch#<what>` | `<gat id>` |

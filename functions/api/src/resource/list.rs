@@ -1,7 +1,7 @@
 //! `GET /v1/resources`
 
 use super::view;
-use crate::walk::walk;
+use crate::{projection, walk::walk};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use strum::IntoEnumIterator as _;
@@ -9,7 +9,7 @@ use weir_domain::{definition::address::Kind, scope::Scope};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
     page::{self, page},
-    wire::{page::Page, resource::ResourceView},
+    wire::{page::Page, projection::Projected, resource::ResourceView},
 };
 use weir_store::{Key, ResourceRow};
 
@@ -39,9 +39,11 @@ impl Endpoint for ResourceList {
     type Path = Nothing;
     type Query = ResourceListQuery;
     type Body = Nothing;
-    type Reply = Page<ResourceView>;
+    type Reply = Projected<Page<ResourceView>>;
 
-    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<ResourceView>>, Problem> {
+    async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Self::Reply>, Problem> {
+        // First, so that no row is older than what is said of them.
+        let projection = projection::resources(cx, &call.scope, call.now).await?;
         let wanted = call.query;
         let kinds = wanted.kind.map_or_else(|| Kind::iter().collect(), |kind| vec![kind]);
         let mut scopes = vec![call.scope.clone()];
@@ -56,6 +58,7 @@ impl Endpoint for ResourceList {
             Some((scope, _)) if scope == call.scope.to_string() => call.scope.clone(),
             Some(_) | None => call.scope.outer(),
         };
-        Ok(page(found.await?, |(label, row)| view(row, &scope_of(&label))).into())
+        let answer = page(found.await?, |(label, row)| view(row, &scope_of(&label)));
+        Ok(Projected { answer, projection }.into())
     }
 }

@@ -38,6 +38,7 @@ async fn templates_are_built_in_or_the_definitions() {
             ("weir.assignments-fetch", true, false),
             ("weir.assignments-restore", true, false),
             ("weir.definition-apply", true, false),
+            ("weir.projections-rebuild", true, false),
             ("mine", false, true),
             ("deploy-host", false, false),
         ]
@@ -63,7 +64,7 @@ async fn templates_are_built_in_or_the_definitions() {
         cursor = format!("&cursor={next}");
     }
     assert_eq!(paged, all);
-    assert_eq!(templates(&shop, "viewer", "?is_builtin=true").await.items.len(), 3);
+    assert_eq!(templates(&shop, "viewer", "?is_builtin=true").await.items.len(), 4);
     assert_eq!(templates(&shop, "viewer", "?is_builtin=false").await.items.len(), 2);
 }
 

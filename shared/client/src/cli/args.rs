@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        plan, promote, release, resource, run, version, workflow,
+        plan, projection, promote, release, resource, run, version, workflow,
     },
     style::ColorChoice,
 };
@@ -118,6 +118,9 @@ pub enum Command {
     /// Workflows: templates, their runs, and the attempts of their steps
     #[command(subcommand)]
     Workflow(workflow::Workflow),
+    /// Projections: rows that follow from the ledger
+    #[command(subcommand)]
+    Projections(projection::Projections),
     /// Explain a command, a code such as W0207, `codes`, `exit-codes` or `kinds`
     Help(help::Help),
     /// Print completions for a shell

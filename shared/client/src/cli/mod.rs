@@ -23,7 +23,7 @@ use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
     agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, plan,
-    promote, release, resource, run, version, workflow,
+    projection, promote, release, resource, run, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -102,6 +102,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Assignment(command) => command::assignment::run(session, command).await,
         Command::Resource(command) => resource::run(session, command).await,
         Command::Workflow(command) => workflow::run(session, command).await,
+        Command::Projections(command) => projection::run(session, command).await,
         Command::Help(command) => help::run(session, command),
         Command::Completions(command) => help::completions(session, command),
     }

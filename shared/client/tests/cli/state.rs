@@ -121,6 +121,7 @@ fn ledger(applied: &Definition, revision: u64) -> Ledger {
             kind: it.kind,
             tenant: it.tenant.clone(),
             dependencies: it.dependencies.clone(),
+            by: None,
         };
         ledger.applied_revision.resources.insert(address.clone(), applied);
     }

@@ -3,8 +3,9 @@
 use crate::{
     delivery::release,
     rig::weir,
-    server::{Answer, Pages, Server, page, problem},
-    state::time,
+    server::{Answer, Pages, Server, page, problem, who},
+    state::{Running, Step, time},
+    views::view,
 };
 use axum::{
     Json, Router,
@@ -28,6 +29,8 @@ pub fn routes() -> Router<Server> {
         .route("/v1/resources", get(resources))
         .route("/v1/resources/{address}", get(resource))
         .route("/v1/deployments/{id}", get(deployment))
+        .route("/v1/projections", get(projections))
+        .route("/v1/projections/rebuild", post(rebuild))
         .route("/v1/operation-runs", get(runs))
         .route("/v1/operation-runs/{id}", get(one_run))
         .route("/v1/operation-runs/reconcile", post(reconcile))
@@ -89,6 +92,43 @@ fn operation_run() -> Value {
         "run_identity_hash": Digest::of_bytes(b"same"), "summary_counts": { "runs_retried": 1, "runs_failed": 0 },
         "failure_summary": [], "context": { "title": "housekeeping" }, "created_at": time(), "updated_at": time(),
         "repairs": [repair] })
+}
+
+async fn projections(Query(query): Pages) -> Json<Value> {
+    let one = json!({ "name": "resources", "revision": 7, "behind": 1, "as_of": time() });
+    Json(page(&[one], &query))
+}
+
+async fn rebuild(Shared(server): Shared<Server>, headers: HeaderMap) -> Answer {
+    if headers.contains_key("weir-tenant") {
+        return Err(problem(403, "W0403", "this is the whole workspace's"));
+    }
+    let running = Running {
+        kind: "projections.rebuild",
+        title: "make the rows of the definition again".to_owned(),
+        by: who(&headers),
+        steps: vec![Step { id: "rebuild", status: "pending", gate: None, fails: false }],
+        cancelled: false,
+        paused: false,
+        undone_by: None,
+        undoes: None,
+        late: 0,
+        applies: None,
+    };
+    Ok(Json(server.with(|state| {
+        let id = state.start(running);
+        view(state, id)
+    })))
+}
+
+#[tokio::test]
+async fn projections_say_how_far_behind_they_are_and_a_rebuild_is_watched_to_its_end() {
+    let server = Server::start().await;
+    let list = weir(&server, "alice", &["projections", "list"]).await;
+    assert!(list.out.contains("resources   7         1"), "{list:?}");
+    let made = weir(&server, "alice", &["projections", "rebuild", "--tenant", "acme"]).await;
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.err.contains("make the rows of the definition again"), "{made:?}");
 }
 
 async fn runs(Query(query): Pages) -> Json<Value> {

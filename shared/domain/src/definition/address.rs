@@ -76,6 +76,11 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind
+    pub fn all() -> impl Iterator<Item = Self> {
+        <Self as strum::IntoEnumIterator>::iter()
+    }
+
     /// The kind as it is written in addresses and files
     pub fn as_str(self) -> &'static str {
         self.into()

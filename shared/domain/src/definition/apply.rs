@@ -114,6 +114,8 @@ fn write(state: &mut State, change: &Change, definition: &Definition, now: Milli
                 kind: wanted.kind,
                 tenant: wanted.tenant.clone(),
                 dependencies: wanted.dependencies.clone(),
+                // Whoever carries this out says who it is (`State::signed`).
+                by: None,
             };
             state.applied_revision.resources.insert(address.clone(), resource);
             state

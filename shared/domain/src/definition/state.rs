@@ -6,6 +6,7 @@
 use super::address::{Address, Kind};
 use crate::{
     canonical::{Digest, NotCanonical, to_vec},
+    id::OperationId,
     scope::Name,
     time::Millis,
 };
@@ -62,6 +63,23 @@ pub struct AppliedResource {
     /// The resources that it refers to
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub dependencies: BTreeSet<Address>,
+    /// What made it so; absent where it was applied before this was recorded
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<AppliedBy>,
+}
+
+/// What made a resource as it is: with it, everything that projections say follows from the ledger
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AppliedBy {
+    /// The operation
+    pub operation_id: OperationId,
+    /// The definition that says what the resource is
+    pub definition: Digest,
+    /// The revision of this state that it came with
+    pub revision: u64,
+    /// When, in milliseconds since the epoch
+    pub at: Millis,
 }
 
 /// How a resource stands
@@ -180,6 +198,17 @@ impl State {
         Ok(to_vec(&Stored { checksum: Digest::of(self)?, state: self.clone() })?)
     }
 
+    /// The same, with `by` as what made `members` as they are
+    #[must_use]
+    pub fn signed(mut self, members: &[Address], by: &AppliedBy) -> Self {
+        for address in members {
+            if let Some(resource) = self.applied_revision.resources.get_mut(address) {
+                resource.by = Some(by.clone());
+            }
+        }
+        self
+    }
+
     /// Every resource that is applied
     pub const fn resources(&self) -> &BTreeMap<Address, AppliedResource> {
         &self.applied_revision.resources
@@ -197,6 +226,7 @@ mod tests {
             kind,
             tenant: None,
             dependencies: needs.iter().map(|a| a.parse().unwrap()).collect(),
+            by: None,
         };
         state.state_revision = 3;
         state

@@ -54,6 +54,10 @@ pub enum OperationType {
     #[serde(rename = "assignments.restore")]
     #[strum(serialize = "assignments.restore")]
     AssignmentsRestore,
+    /// What the table says of the definition is made again from the ledger
+    #[serde(rename = "projections.rebuild")]
+    #[strum(serialize = "projections.rebuild")]
+    ProjectionsRebuild,
     /// Weir drives forward what got stuck
     #[serde(rename = "ops.reconcile_adapter_runs")]
     #[strum(serialize = "ops.reconcile_adapter_runs")]
@@ -80,6 +84,7 @@ impl OperationType {
             | Self::PipelineRun
             | Self::AssignmentsFetch
             | Self::AssignmentsRestore
+            | Self::ProjectionsRebuild
             | Self::ReconcileAdapterRuns => false,
         }
     }

@@ -36,6 +36,9 @@ pub fn count_keys(operation_type: OperationType) -> impl Iterator<Item = &'stati
         OperationType::AssignmentsRestore => {
             &["assignments_restored", "assignments_failed", "assignments_unchanged"]
         }
+        OperationType::ProjectionsRebuild => {
+            &["rows_written", "rows_deleted", "rows_unchanged", "rows_unknown"]
+        }
         OperationType::ReconcileAdapterRuns => {
             &["runs_examined", "runs_retried", "runs_failed", "operations_redriven"]
         }

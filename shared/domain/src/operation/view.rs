@@ -314,6 +314,7 @@ impl OperationType {
             | Self::PipelineRun
             | Self::AssignmentsFetch
             | Self::AssignmentsRestore
+            | Self::ProjectionsRebuild
             | Self::ReconcileAdapterRuns => None,
         }
     }

@@ -3,7 +3,8 @@
 //! Each is what its planner makes of the smallest request, so that it cannot say anything but what runs.
 
 use super::{
-    Approval, DefinitionRequest, PlanError, RestoreRequest, plan_definition, plan_fetch, plan_restore,
+    Approval, DefinitionRequest, PlanError, RestoreRequest, plan_definition, plan_fetch, plan_rebuild,
+    plan_restore,
 };
 use crate::{
     canonical::Digest,
@@ -25,6 +26,7 @@ pub const fn builtin_template(operation_type: OperationType) -> Option<&'static 
         OperationType::DefinitionApply => Some("weir.definition-apply"),
         OperationType::AssignmentsFetch => Some("weir.assignments-fetch"),
         OperationType::AssignmentsRestore => Some("weir.assignments-restore"),
+        OperationType::ProjectionsRebuild => Some("weir.projections-rebuild"),
         OperationType::Deploy
         | OperationType::Promote
         | OperationType::Rollback
@@ -45,6 +47,7 @@ pub fn builtin_templates() -> Result<BTreeMap<Address, Template>, PlanError> {
             found.insert(address, template(inputs, graph));
         }
     };
+    add(OperationType::ProjectionsRebuild, &[], &plan_rebuild()?);
     let approval = Approval { required: 1, groups: Vec::new(), reasons: Vec::new() };
     let groups = vec!["Resources that become true together".to_owned()];
     let request = DefinitionRequest { change_plan_digest: any.clone(), groups, approval: Some(approval) };

@@ -24,6 +24,8 @@ pub const ASSIGNMENTS_FETCH: &str = "assignments.fetch";
 pub const ASSIGNMENTS_RESTORE: &str = "assignments.restore";
 /// Makes one apply group of a definition true
 pub const APPLY_GROUP: &str = "definition.apply_group";
+/// Makes the table's rows of the definition again from the ledger
+pub const REBUILD_ROWS: &str = "projections.rebuild";
 /// Writes an evidence packet
 pub const EVIDENCE: &str = "weir.evidence";
 /// Counts how many targets of the batches so far have failed
@@ -70,6 +72,7 @@ pub const CAPABILITIES: &[Capability] = &[
     Capability::new(ASSIGNMENTS_FETCH, Performer::Provider),
     Capability::new(ASSIGNMENTS_RESTORE, Performer::Engine),
     Capability::new(APPLY_GROUP, Performer::Engine),
+    Capability::new(REBUILD_ROWS, Performer::Engine),
     Capability::new(EVIDENCE, Performer::Engine),
     Capability::new(BATCH_CHECK, Performer::Engine),
 ];

@@ -3,7 +3,7 @@
 //! One group is one compare-and-swap of the state, so groups run one after the other: two at a time would
 //! only make each other stale.
 
-use super::{APPLY_GROUP, PlanError, fragment::object};
+use super::{APPLY_GROUP, PlanError, REBUILD_ROWS, fragment::object};
 use crate::{
     canonical::Digest,
     definition::spec::ApprovalRule,
@@ -15,6 +15,9 @@ use std::collections::BTreeSet;
 
 /// A group is at most eighty resources: some reads, two transactions, one compare-and-swap
 const GROUP_TIMEOUT_S: u32 = 120;
+
+/// Within what a function may run; an attempt that had to stop finds what the one before it wrote unchanged
+const REBUILD_TIMEOUT_S: u32 = 840;
 
 /// Who has to agree to a change that cannot be taken back or narrows what is allowed
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,4 +76,23 @@ pub fn plan_definition(request: &DefinitionRequest) -> Result<Graph, PlanError> 
         nodes.push(node);
     }
     Ok(Graph::new(nodes)?)
+}
+
+/// Plans that the table's rows of the definition are made again from the ledger
+pub fn plan_rebuild() -> Result<Graph, PlanError> {
+    let title = "Make the rows of the definition again";
+    let mut node = PlanNode::new("rebuild".parse()?, NodeType::Job, title, Executor::Job);
+    node.requires = vec![REBUILD_ROWS.to_owned()];
+    node.job_contract = Some(JobContract {
+        capability: REBUILD_ROWS.to_owned(),
+        inputs: serde_json::Map::new(),
+        outputs: Vec::new(),
+        timeout_s: REBUILD_TIMEOUT_S,
+        attempts: 5,
+        backoff: Backoff { base_s: 1, factor: 2, max_s: 30 },
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    });
+    Ok(Graph::new(vec![node])?)
 }

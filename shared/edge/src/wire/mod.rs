@@ -21,6 +21,7 @@ pub mod page;
 pub mod patch;
 pub mod plan;
 pub mod problem;
+pub mod projection;
 pub mod promotion;
 pub mod release;
 pub mod resource;

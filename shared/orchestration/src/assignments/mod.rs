@@ -9,7 +9,7 @@ mod restore;
 
 pub use request::{AssignmentError, AssignmentRequest, request_assignments};
 
-pub(crate) use request::{conclude, failure};
+pub(crate) use request::{Background, conclude, failure, place};
 
 use crate::{Engine, EngineError};
 use serde_json::Value;

@@ -75,13 +75,14 @@ pub enum AssignmentError {
     Engine(#[from] EngineError),
 }
 
-/// What a request becomes
-struct Planned {
-    operation_type: OperationType,
-    provider: Address,
-    graph: Graph,
-    identity: Value,
-    title: String,
+/// What a request becomes: an operation that nobody has to agree to
+pub(crate) struct Background {
+    pub operation_type: OperationType,
+    /// The resource that it is about: its kind, and what it is called
+    pub about: (Kind, String),
+    pub graph: Graph,
+    pub identity: Value,
+    pub title: String,
 }
 
 /// Records intent, plan and operation together and starts the operation, unless one of the same identity is active
@@ -106,11 +107,11 @@ async fn fetch(
     scope: &Scope,
     provider: &Address,
     name: Option<&str>,
-) -> Result<Planned, AssignmentError> {
+) -> Result<Background, AssignmentError> {
     provides(engine, scope, provider, ASSIGNMENTS_FETCH).await?;
-    Ok(Planned {
+    Ok(Background {
         operation_type: OperationType::AssignmentsFetch,
-        provider: provider.clone(),
+        about: (Kind::Provider, provider.to_string()),
         graph: plan_fetch(provider, name)?,
         identity: json!({ "provider": provider }),
         title: format!("read the assignments of {provider}"),
@@ -122,7 +123,7 @@ async fn restore(
     scope: &Scope,
     id: SnapshotId,
     only: &[String],
-) -> Result<Planned, AssignmentError> {
+) -> Result<Background, AssignmentError> {
     let key = Key::entity(scope, AssignmentSnapshot::KIND, id);
     let found = engine.table.read::<AssignmentSnapshot>(&key).await.map_err(EngineError::from)?;
     let (snapshot, _) = found.ok_or(AssignmentError::NoSnapshot(id))?;
@@ -143,12 +144,12 @@ async fn restore(
         assignments: snapshot.assignments,
         only: &only,
     };
-    Ok(Planned {
+    Ok(Background {
         operation_type: OperationType::AssignmentsRestore,
         graph: plan_restore(&request)?,
         identity: json!({ "provider": snapshot.provider, "snapshot": id, "only": only }),
         title: format!("put {id} back to {}", snapshot.provider),
-        provider: snapshot.provider,
+        about: (Kind::Provider, snapshot.provider.to_string()),
     })
 }
 
@@ -167,12 +168,13 @@ async fn provides(
     }
 }
 
-async fn place(
+/// Records intent, plan and operation together and starts the operation, unless one of the same identity is active
+pub(crate) async fn place(
     engine: &Engine,
     scope: &Scope,
     actor: &Actor,
     origin: &Origin,
-    planned: Planned,
+    planned: Background,
 ) -> Result<Placed, EngineError> {
     let word = planned.operation_type.as_str();
     let identity = json!({ "type": word, "scope": scope, "inputs": planned.identity });
@@ -186,8 +188,8 @@ async fn place(
         id: IntentId::derived(millis, seed),
         actor: actor.clone(),
         action: word.to_owned(),
-        target_resource_type: Kind::Provider,
-        target_resource_id: planned.provider.to_string(),
+        target_resource_type: planned.about.0,
+        target_resource_id: planned.about.1,
         desired_result: planned.identity.as_object().cloned().unwrap_or_default(),
         constraints: Map::new(),
         inputs: Map::new(),
@@ -264,5 +266,5 @@ pub(crate) fn failure(counts: &BTreeMap<String, u64>) -> Option<FailureSummary> 
 }
 
 fn impossible(error: impl std::fmt::Display) -> EngineError {
-    EngineError::Inconsistent(format!("the assignments cannot be planned: {error}"))
+    EngineError::Inconsistent(format!("what was asked for cannot be planned: {error}"))
 }

@@ -85,7 +85,8 @@ impl Engine {
             }
             OperationType::DefinitionApply
             | OperationType::AssignmentsFetch
-            | OperationType::AssignmentsRestore => counts.extend(self.said_counts(operation, nodes).await?),
+            | OperationType::AssignmentsRestore
+            | OperationType::ProjectionsRebuild => counts.extend(self.said_counts(operation, nodes).await?),
             OperationType::PipelineRun | OperationType::ReconcileAdapterRuns => {}
         }
         Ok(counts)
@@ -118,7 +119,9 @@ impl Engine {
             }
             OperationType::DefinitionApply => definition::conclude(self, operation).await?,
             OperationType::ScenarioRun => scenario::conclude(self, operation).await?,
-            OperationType::AssignmentsFetch | OperationType::AssignmentsRestore => {
+            OperationType::AssignmentsFetch
+            | OperationType::AssignmentsRestore
+            | OperationType::ProjectionsRebuild => {
                 assignments::conclude(self, operation).await?;
             }
             OperationType::PipelineRun | OperationType::ReconcileAdapterRuns => {}

@@ -99,6 +99,7 @@ fn allowed(failed: &Operation) -> Result<(), RetryFailure> {
         OperationType::AssignmentsFetch
         | OperationType::AssignmentsRestore
         | OperationType::PipelineRun
+        | OperationType::ProjectionsRebuild
         | OperationType::ReconcileAdapterRuns => Some("ask for another run"),
     };
     if let Some(instead) = instead {

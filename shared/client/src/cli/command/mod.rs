@@ -13,6 +13,7 @@ pub mod intervention;
 pub mod operation;
 pub mod ops;
 pub mod plan;
+pub mod projection;
 pub mod promote;
 pub mod release;
 pub mod resource;

@@ -234,6 +234,7 @@ pub(crate) fn definition_plans() -> Vec<DefinitionPlan> {
                 kind: it.kind,
                 tenant: it.tenant.clone(),
                 dependencies: it.dependencies.clone(),
+                by: None,
             };
             (address.clone(), applied)
         })

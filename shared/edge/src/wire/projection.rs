@@ -1,0 +1,30 @@
+//! Projections: rows that follow from the ledger, a moment later
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use weir_domain::time::Time;
+
+/// How far the rows of a projection have come
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct ProjectionView {
+    /// Which projection: `resources`
+    pub name: String,
+    /// The last revision of the ledger that its rows hold; 0 where nothing was ever applied
+    pub revision: u64,
+    /// How many revisions the rows may be behind the ledger
+    pub behind: u64,
+    /// When the rows last came to hold a revision
+    pub as_of: Time,
+}
+
+/// An answer made of projected rows, with how far behind they may be
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct Projected<T> {
+    /// The answer
+    #[serde(flatten)]
+    pub answer: T,
+    /// How far its rows have come
+    pub projection: ProjectionView,
+}
