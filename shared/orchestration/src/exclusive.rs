@@ -33,12 +33,20 @@ impl Engine {
     /// The writes by which an operation joins the queues of its resources, and whether it has to wait
     ///
     /// They belong into the transaction that creates it: all queues then have the same order, so that no two
-    /// operations can wait for each other. What takes another operation back joins right behind that one.
+    /// operations can wait for each other. What takes another operation back joins right behind that one, if that one
+    /// stands in all of them; in some only, it would be before others in one queue and behind them in another.
     pub(crate) async fn join_queues(&self, info: &OperationInfo) -> Result<(Vec<Write>, bool), EngineError> {
-        let (mut writes, mut waits) = (Vec::new(), false);
+        let (mut writes, mut waits, mut queues) = (Vec::new(), false, Vec::new());
         for resource in &info.exclusive {
             let scope = owner(&info.scope, resource);
             let found = self.table.read::<ExclusiveQueue>(&Key::exclusive(&scope, resource)).await?;
+            queues.push((scope, resource, found));
+        }
+        let takes_back = info.rollback_of.filter(|first| {
+            let mut queues = queues.iter().map(|(.., found)| found.as_ref());
+            queues.all(|found| found.is_some_and(|(queue, _)| queue.operations.contains(first)))
+        });
+        for (scope, resource, found) in queues {
             let Some((mut queue, expected)) = found else {
                 let queue =
                     ExclusiveQueue { resource: resource.clone(), operations: vec![info.operation_id] };
@@ -46,7 +54,7 @@ impl Engine {
                 continue;
             };
             let of = |id: OperationId| queue.operations.iter().position(|it| *it == id);
-            let at = info.rollback_of.and_then(of).map_or(queue.operations.len(), |at| at + 1);
+            let at = takes_back.and_then(of).map_or(queue.operations.len(), |at| at + 1);
             if of(info.operation_id).is_none() {
                 queue.operations.insert(at, info.operation_id);
                 writes.push(Write::Replace { expected, record: record(&scope, &queue)? });

@@ -94,7 +94,8 @@ async fn open(engine: &Engine, d: &Deciding<'_>, id: InterventionId) -> Result<(
         None => format!("{} is to be done by a person", d.plan_node.title),
     };
     let event = engine.event(d.operation, TimelineKind::InterventionOpened, message, None)?;
-    engine.commit(&[Write::Create(record(&info.scope, &intervention)?), event]).await?;
+    let create = Write::Create(record(&info.scope, &intervention)?);
+    engine.commit(&[create, event, d.still(engine.clock.now())]).await?;
     Ok(())
 }
 

@@ -95,9 +95,7 @@ async fn earliest(
 ) -> Result<Option<EarliestStart>, Problem> {
     let runs: BTreeMap<u32, &NodeRun> = nodes.iter().map(|node| (node.ordinal, node)).collect();
     let ended = |ordinal: &u32| runs.get(ordinal).is_some_and(|run| run.status.is_terminal());
-    let open = (1..)
-        .zip(graph.nodes())
-        .filter(|(ordinal, node)| node.node_type == NodeType::Gate && !ended(ordinal));
+    let open = graph.living().filter(|(ordinal, node)| node.node_type == NodeType::Gate && !ended(ordinal));
     let mut facts: BTreeMap<u32, GateFacts> = BTreeMap::new();
     for (ordinal, _) in open.take(GATES_MAX) {
         facts.extend(facts_of(cx.engine(), operation, graph, ordinal).await?.map(|found| (ordinal, found)));

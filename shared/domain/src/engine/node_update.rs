@@ -152,7 +152,7 @@ pub enum NodeUpdate {
         /// Why
         error: FailureSummary,
     },
-    /// The operation is cancelled: whoever works on the node is asked to stop
+    /// The operation is cancelled: whoever works on the node, here or elsewhere, is asked to stop
     CancelRunning {
         /// Which attempt
         attempt: u32,
@@ -200,8 +200,9 @@ impl NodeUpdate {
             Self::Start { attempt, now, .. } => {
                 is(Ready) && node.attempt == *attempt && node.not_before.is_none_or(|t| t <= *now)
             }
-            Self::Heartbeat { attempt, .. } | Self::CancelRunning { attempt, .. } => {
-                is(Running) && node.attempt == *attempt
+            Self::Heartbeat { attempt, .. } => is(Running) && node.attempt == *attempt,
+            Self::CancelRunning { attempt, .. } => {
+                (is(Running) || is(Waiting)) && node.attempt == *attempt && node.error.is_none()
             }
             Self::Wait { attempt, .. } => (is(Ready) || is(Running)) && node.attempt == *attempt,
             Self::Snooze { seen, attempt, .. } => {

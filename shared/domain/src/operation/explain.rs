@@ -118,7 +118,8 @@ pub fn earliest_start(
 ) -> Option<EarliestStart> {
     let mut ends: BTreeMap<u32, Option<From>> = BTreeMap::new();
     let mut best: Option<(From, u32)> = None;
-    for (ordinal, plan_node) in (1..).zip(graph.nodes()) {
+    for ordinal in graph.in_order() {
+        let Some(plan_node) = graph.node(ordinal) else { continue };
         let run = nodes.get(&ordinal).copied();
         let begins = begins(graph.dependencies(ordinal), &ends, now);
         let ended = run.filter(|run| run.status.is_terminal());

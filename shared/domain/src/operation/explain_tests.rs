@@ -3,7 +3,10 @@ use crate::{
     engine::Terms,
     failure::FailureSummary,
     gate::{FreezeGate, GateSpec},
-    plan::{Backoff, Executor, Idempotency, JobContract, OnFailure},
+    plan::{
+        Backoff, Executor, Idempotency, JobContract, OnFailure, PatchChanges,
+        patch::{Rewired, apply},
+    },
 };
 
 const NOW: Millis = Millis(1_000_000);
@@ -122,4 +125,24 @@ fn a_freeze_that_is_asked_later_answers_for_that_time() {
     };
     assert_eq!(earliest(&[], Opens::At(NOW), freeze), "deploy at +0 after []");
     assert_eq!(earliest(&[], Opens::At(NOW + Millis(400)), freeze), "deploy at +900 after []");
+}
+
+#[test]
+fn a_patched_plan_is_followed_in_the_order_in_which_its_nodes_wait() {
+    use NodeType::Job;
+    let base = Graph::new(vec![node("a", Job, &[]), node("b", Job, &["a"])]).unwrap();
+    let wait_for = BTreeSet::from(["x".parse().unwrap()]);
+    let waits = Rewired { node_id: "b".parse().unwrap(), wait_for, wait_no_more: BTreeSet::new() };
+    let added = vec![node("x", Job, &["a"])];
+    let changes = PatchChanges { added, rewired: vec![waits], ..PatchChanges::default() };
+    let graph = apply(&base, &changes, 1, 1).unwrap();
+    let next = |ended: &[&str]| {
+        let runs: Vec<_> = ended.iter().map(|name| run(&graph, name, NodeStatus::Succeeded)).collect();
+        let nodes = runs.iter().map(|run| (run.ordinal, run)).collect();
+        earliest_start(&graph, &nodes, |_, at| Opens::At(at), NOW).map(|found| found.node_id.to_string())
+    };
+    assert_eq!(next(&[]).as_deref(), Some("a"));
+    assert_eq!(next(&["a"]).as_deref(), Some("x"));
+    assert_eq!(next(&["a", "x"]).as_deref(), Some("b"));
+    assert_eq!(next(&["a", "x", "b"]), None);
 }

@@ -61,15 +61,15 @@ impl Engine {
             let now = self.clock.now();
             let (seen, attempt) = (node.status, node.attempt);
             let runs_child = node.terms.kind == NodeType::SubOperation && !node.awaits_person();
-            if seen == NodeStatus::Waiting && runs_child {
-                // It ends when its child has: otherwise the operation would finish over running jobs.
-                return scenario::cancel_child(self, &key, &node).await;
-            }
+            let wake = now + CANCEL_GRACE;
             let update = match seen {
+                // It ends when its child has, and waits for no person then: otherwise the operation would finish over
+                // running jobs.
+                NodeStatus::Waiting if runs_child => NodeUpdate::CancelRunning { attempt, wake },
                 NodeStatus::Pending | NodeStatus::Ready | NodeStatus::Waiting => {
                     NodeUpdate::CancelIdle { seen, attempt, now, error: FailureSummary::cancelled() }
                 }
-                NodeStatus::Running => NodeUpdate::CancelRunning { attempt, wake: now + CANCEL_GRACE },
+                NodeStatus::Running => NodeUpdate::CancelRunning { attempt, wake },
                 NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped => return Ok(()),
             };
             match self.update(&key, &update).await? {
@@ -77,6 +77,9 @@ impl Engine {
                     let mut work = Work::default();
                     work.ended(key, after);
                     return self.carry_out(work).await;
+                }
+                Applied::Done(after) if after.terms.kind == NodeType::SubOperation => {
+                    return scenario::cancel_child(self, &key, &after).await;
                 }
                 Applied::Done(_) | Applied::Refused(None) => return Ok(()),
                 // It moved between the look and the write: look again.

@@ -12,7 +12,7 @@ use weir_domain::{
     plan::{Graph, NodeStatus, NodeType, PlanNode},
     time::Millis,
 };
-use weir_store::{Applied, NodeKey};
+use weir_store::{Applied, NodeKey, Write};
 
 /// What a decision came to
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,21 @@ pub(crate) struct Deciding<'a> {
     pub graph: &'a Graph,
     pub plan_node: &'a PlanNode,
     pub node: &'a NodeRun,
+}
+
+impl Deciding<'_> {
+    /// Changes nothing, and is refused where the node has moved since it was looked at
+    ///
+    /// It belongs into the transaction that asks somebody: a node that has ended meanwhile asks nobody, and whoever ends
+    /// it later finds what was asked.
+    pub fn still(&self, now: Millis) -> Write {
+        let NodeRun { status, attempt, wake, .. } = *self.node;
+        let info = &self.operation.info;
+        Write::Node {
+            key: NodeKey::new(&info.scope, info.operation_id, self.node.ordinal),
+            update: NodeUpdate::Snooze { seen: status, attempt, wake: wake.unwrap_or(now) },
+        }
+    }
 }
 
 impl Engine {

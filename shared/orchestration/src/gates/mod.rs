@@ -31,7 +31,7 @@ use weir_domain::{
     time::Millis,
     timeline::TimelineKind,
 };
-use weir_store::{Entity as _, Key, TransactError, Write};
+use weir_store::{Entity as _, Key, NodeKey, TransactError, Write};
 
 /// How often a decision that met another one is made again on the gate as it is then
 const DECISION_TRIES: u32 = 8;
@@ -107,6 +107,9 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
             continue; // Somebody decided, or opened it, meanwhile: look at it again.
         }
         if expected.is_none() && !open(engine, d, &gate).await? {
+            if has_moved(engine, d).await? {
+                return Ok(Decided::Later(now + LOOK_AGAIN));
+            }
             continue;
         }
         let answer = spec.ask(&facts, now);
@@ -114,6 +117,14 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         return Ok(Decided::Later(times.map(Into::into).min().unwrap_or(now + LOOK_AGAIN)));
     }
     Err(TransactError::Conflict(vec![0]).into())
+}
+
+/// Whether the node is not what was looked at any more: whoever moved it has decided, or wants nobody to
+async fn has_moved(engine: &Engine, d: &Deciding<'_>) -> Result<bool, EngineError> {
+    let info = &d.operation.info;
+    let key = NodeKey::new(&info.scope, info.operation_id, d.node.ordinal);
+    let now = engine.table.node_get(&key).await?;
+    Ok(now.is_none_or(|now| (now.status, now.attempt) != (d.node.status, d.node.attempt)))
 }
 
 /// The gates that stand side by side with `ordinal`: whatever waits for it waits for each of them too
@@ -202,6 +213,7 @@ async fn open(engine: &Engine, d: &Deciding<'_>, gate: &Gate) -> Result<bool, En
     let mut writes = vec![
         Write::Create(record(scope, gate)?),
         engine.event(d.operation, TimelineKind::GateOpened, message, None)?,
+        d.still(engine.clock.now()),
     ];
     if let Some(watch) = watch::watches(gate) {
         writes.push(Write::Create(record(scope, &watch)?));
@@ -293,7 +305,7 @@ pub(crate) async fn outcomes(
     let info = &operation.info;
     let graph = engine.graph_of(operation).await?;
     let mut outcomes = Vec::new();
-    for (ordinal, _) in (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type == NodeType::Gate) {
+    for (ordinal, _) in graph.living().filter(|(_, node)| node.node_type == NodeType::Gate) {
         let key = Key::entity(&info.scope, Gate::KIND, gate_id(info.operation_id, ordinal));
         let gate = engine.table.read::<Gate>(&key).await?;
         outcomes.extend(

@@ -57,7 +57,7 @@ pub(crate) fn operation_ended<'a>(
 async fn ended(engine: &Engine, operation: &Operation) -> Result<(), EngineError> {
     let info = &operation.info;
     let graph = engine.graph_of(operation).await?;
-    let gates = (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type == NodeType::Gate);
+    let gates = graph.living().filter(|(_, node)| node.node_type == NodeType::Gate);
     let voided: Vec<_> = gates.map(|(ordinal, _)| void_gate(engine, operation, ordinal)).collect();
     stream::iter(voided).buffer_unordered(PARALLEL).try_collect::<Vec<()>>().await?;
     let ended = std::iter::once(info.operation_id.to_string()).chain(info.environment.clone());

@@ -150,8 +150,9 @@ fn condition(on: Expression, update: &NodeUpdate) -> Expression {
         U::Start { attempt, now, .. } => {
             on.when(STATUS, &Ready).when("attempt", attempt).when_at_most("not_before", now)
         }
-        U::Heartbeat { attempt, .. } | U::CancelRunning { attempt, .. } => {
-            on.when(STATUS, &Running).when("attempt", attempt)
+        U::Heartbeat { attempt, .. } => on.when(STATUS, &Running).when("attempt", attempt),
+        U::CancelRunning { attempt, .. } => {
+            on.when_one_of(STATUS, &[Running, Waiting]).when("attempt", attempt).when_absent("error")
         }
         U::Wait { attempt, .. } => on.when_one_of(STATUS, &[Ready, Running]).when("attempt", attempt),
         U::Snooze { seen, attempt, .. } => {

@@ -121,7 +121,8 @@ fn page(state: &State, query: &Query, after: Option<&str>, limit: usize) -> (Vec
             listed.map(|(id, key)| (id.as_str(), key)).collect()
         }
         Query::Partition { pk, prefix } => {
-            let keys = state.items.keys().filter(|key| key.pk() == pk);
+            let first = Key::from_parts(pk.clone(), String::new());
+            let keys = state.items.range(first..).map(|(key, _)| key).take_while(|key| key.pk() == pk);
             keys.filter_map(|key| Some((key.sk().strip_prefix(prefix.as_str())?, key))).collect()
         }
     };

@@ -29,6 +29,29 @@ impl Graph {
         self.removed.contains(&ordinal)
     }
 
+    /// The ordinals of the nodes that are a part of the plan, each after those of all that it waits for
+    ///
+    /// After a patch that is not the order of the numbers: an old node may wait for a new one.
+    pub fn in_order(&self) -> Vec<u32> {
+        let mut unmet: BTreeMap<u32, usize> =
+            self.living().map(|(ordinal, _)| (ordinal, self.dependencies(ordinal).len())).collect();
+        let free = unmet.iter().filter(|(_, unmet)| **unmet == 0);
+        let mut free: BTreeSet<u32> = free.map(|(ordinal, _)| *ordinal).collect();
+        let mut order = Vec::with_capacity(unmet.len());
+        while let Some(next) = free.pop_first() {
+            order.push(next);
+            for dependent in self.dependents(next) {
+                if let Some(left) = unmet.get_mut(dependent) {
+                    *left -= 1;
+                    if *left == 0 {
+                        free.insert(*dependent);
+                    }
+                }
+            }
+        }
+        order
+    }
+
     pub(in crate::plan) fn parts(&self) -> Parts {
         let nodes = self.numbered().map(|(ordinal, node)| (ordinal, node.clone())).collect();
         Parts { nodes, ordinals: self.ordinals.clone(), removed: self.removed.clone() }
