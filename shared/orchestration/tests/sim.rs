@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
 use weir_domain::{operation::OperationStatus, plan::Graph};
-use weir_orchestration::sim::{Case, Latency, Pace, Run, Work, job, play, run};
+use weir_orchestration::sim::{Case, Latency, Pace, Run, Work, crowd, job, play, run};
 
 const SECOND: Work = Work { millis: 1_000, failures: 0, fatal: false };
 
@@ -60,6 +60,30 @@ fn the_engine_keeps_workers_busy_and_the_longest_path_moving() {
         let run = simulate(graph, workers, 5);
         assert!(run.makespan_ratio() <= 1.25, "{} ms over {} ms", run.makespan.0, run.floor.0);
     }
+}
+
+#[test]
+fn five_thousand_nodes_fan_out_and_in() {
+    const WIDE: usize = 5_000;
+    let middle = (1..=WIDE).map(|n| job(n, [0], SECOND).unwrap());
+    let nodes =
+        [job(0, [], SECOND).unwrap()]
+            .into_iter()
+            .chain(middle)
+            .chain([job(WIDE + 1, 1..=WIDE, SECOND).unwrap()]);
+    let graph = Graph::new(nodes.collect()).unwrap();
+    assert!(graph.len() > WIDE + 2 + 2 * WIDE / 64, "joins, out and in");
+    let nodes = u64::try_from(graph.len()).unwrap();
+    let run = simulate(graph, 1_000, 9);
+    assert_eq!((run.status, run.violations), (Some(OperationStatus::Succeeded), vec![]));
+    assert!(run.node_writes <= 7 * nodes, "{} writes", run.node_writes);
+}
+
+#[test]
+fn a_thousand_operations_at_a_time_cost_each_what_ten_do() {
+    let (ten, thousand) = (crowd(10, 1).unwrap(), crowd(1_000, 1).unwrap());
+    assert_eq!((thousand.operations, &thousand.violations), (1_000, &vec![]));
+    assert!(thousand.calls <= 100 * ten.calls * 11 / 10, "{} and {} calls", ten.calls, thousand.calls);
 }
 
 #[test]

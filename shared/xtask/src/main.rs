@@ -35,7 +35,7 @@ enum Command {
     /// Run the engine in a simulated region where everything fails that can
     Sim(sim::Options),
     /// Remove each guard of the protocol in turn, and see that a test fails
-    MutateGuards,
+    MutateGuards(mutate::Options),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +56,6 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Check => check::check(),
         Command::Bench => bench::bench(),
         Command::Sim(options) => sim::sim(&options),
-        Command::MutateGuards => mutate::mutate_guards(),
+        Command::MutateGuards(options) => mutate::mutate_guards(&options),
     }
 }

@@ -73,6 +73,7 @@ struct Figures {
     writes: BTreeSet<(&'static str, &'static str)>,
     rounds_max: u64,
     ends: BTreeMap<&'static str, u64>,
+    deeds: BTreeMap<&'static str, u64>,
 }
 
 impl Figures {
@@ -85,6 +86,9 @@ impl Figures {
                 self.deaths.insert((point.function, point.op, *fault == Fault::DieAfter));
             }
         }
+        for (deed, times) in &report.deeds {
+            *self.deeds.entry(deed).or_default() += times;
+        }
         self.writes.extend(report.writes.iter().map(|point| (point.function, point.op)));
         *self.ends.entry(report.status.map_or("none", |it| it.as_str())).or_default() += 1;
     }
@@ -94,7 +98,7 @@ impl Figures {
         let faults: u64 = self.faults.values().sum();
         format!(
             "{} schedules in {seconds:.0} s ({:.0}/s); {faults} faults {:?}; functions died at {} places, of {} kinds of \
-             write; at most {} passes of reconcile; ends {:?}",
+             write; at most {} passes of reconcile; ends {:?}; deeds {:?}",
             self.runs,
             self.runs as f64 / seconds.max(0.001),
             self.faults,
@@ -102,6 +106,7 @@ impl Figures {
             self.writes.len(),
             self.rounds_max,
             self.ends,
+            self.deeds,
         )
     }
 }
@@ -173,5 +178,6 @@ fn show(case: &Case, report: &Report) {
     for violation in &report.violations {
         println!("broken: {violation}");
     }
+    println!("{:?}", report.deeds);
     println!("{case}: {}", report.status.map_or("none", |it| it.as_str()));
 }

@@ -4,34 +4,23 @@ use super::{
     SimError,
     chance::Chance,
     fault::{Fault, Faults, Plan, Point},
-    machines::SimMachines,
-    objects::SimObjects,
     pace::{Latency, Pace},
-    queues::SimQueues,
     record::Record,
-    table::SimTable,
+    setup,
     violation::Violation,
-    workload::{Story, Workload},
+    workload::{Story, Workload, operation_id},
     world::{World, locked},
 };
-use crate::{
-    Engine, EngineError,
-    start::{NewOperation, operation as new_operation},
-};
-use std::{fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 use strum::VariantArray as _;
 use weir_domain::{
-    actor::Actor,
-    canonical::Digest,
     engine::Operation,
     failure::FailureSummary,
-    id::{Id as _, IntentId, OperationId, PlanId},
-    operation::{OperationStatus, OperationType},
-    plan::{Graph, NodeStatus, OnFailure, PlanSnapshot},
+    operation::OperationStatus,
+    plan::{NodeStatus, OnFailure},
     scope::Scope,
     time::Millis,
 };
-use weir_ledger::{Ledger, LocalSigner};
 use weir_store::{Key, Table as _};
 
 /// Whatever has not ended so long after the last fault never will
@@ -92,7 +81,7 @@ impl fmt::Display for Case {
 /// What a run came to
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// How the operation ended
+    /// How the first operation ended
     pub status: Option<OperationStatus>,
     /// What should never have happened
     pub violations: Vec<Violation>,
@@ -106,10 +95,14 @@ pub struct Report {
     pub rounds: u64,
     /// Writes to node runs after they were put
     pub node_writes: u64,
+    /// Calls of services, of all kinds
+    pub calls: u64,
     /// States entered over all executions
     pub transitions: u64,
-    /// From the operation's creation to its end
+    /// From the first operation's creation to its end
     pub makespan: Millis,
+    /// What people did and what came of it, and how often
+    pub deeds: BTreeMap<&'static str, u64>,
     /// One line for everything that happened, if it was asked for
     pub trace: Vec<String>,
 }
@@ -140,97 +133,42 @@ pub(super) fn simulate(
 }
 
 async fn live(story: Story, pace: Pace, seed: u64, plan: Plan, record: Record) -> Result<Report, SimError> {
-    let set_up = |error: &dyn std::fmt::Display| SimError::SetUp(error.to_string());
-    let helped = plan.is_any();
+    let helped = plan.is_any() || !story.alone;
     let world = World::new(pace, seed, plan, record, helped);
     let scope: Scope = "sim".parse().map_err(|e| set_up(&e))?;
-    let engine = engine(&world, &scope)?;
+    let engine = setup::engine(&world, &scope)?;
     world.connect(&engine);
-    let operation = operation(&engine, &scope, &story.graph).await?;
-    let id = operation.info.operation_id;
+    let operations = setup::operations(&world, &engine, &scope, &story).await?;
     if helped {
         tokio::spawn(world.clone().run_schedule());
     }
     for target in &story.targets {
         tokio::spawn(world.clone().run_agent(scope.clone(), target.clone()));
     }
-    place(&world, operation.clone()).await;
+    locked(&world.record).to_place = operations.len();
+    for (part, operation) in story.parts.iter().zip(operations) {
+        tokio::spawn(world.clone().place(operation, Duration::from_secs(part.at_s)));
+    }
     for act in story.acts {
-        tokio::spawn(world.clone().run_act(scope.clone(), id, act));
+        tokio::spawn(world.clone().run_act(scope.clone(), operation_id(act.of), act));
     }
-    until_rest(&world, &scope, id).await;
-    report(&world, &operation).await
-}
-
-fn engine(world: &Arc<World>, scope: &Scope) -> Result<Arc<Engine>, SimError> {
-    let signer = LocalSigner::from_seed("sim").map_err(|error| SimError::SetUp(error.to_string()))?;
-    let objects = SimObjects::new(world.clone());
-    let mut engine = Engine::new(
-        Arc::new(SimTable(world.clone())),
-        Arc::new(Ledger::new(Arc::new(objects), scope.workspace.clone())),
-        Arc::new(SimMachines(world.clone())),
-        Arc::new(SimQueues::new(world.clone())),
-        Arc::new(signer),
-        world.clone(),
-    );
-    if world.chance.of("check in").one_in(2) {
-        engine.check_in = Millis::from_secs(300); // as on an emulator
+    for number in 0..story.tenders {
+        tokio::spawn(world.clone().tend(scope.clone(), number));
     }
-    Ok(Arc::new(engine))
+    until_rest(&world).await;
+    report(&world, &scope).await
 }
 
-async fn operation(engine: &Engine, scope: &Scope, graph: &Graph) -> Result<Operation, SimError> {
-    let set_up = |error: &dyn std::fmt::Display| SimError::SetUp(error.to_string());
-    let now = engine.clock.now();
-    let snapshot = PlanSnapshot::new(graph.clone()).map_err(|e| set_up(&e))?;
-    let bytes = serde_json::to_vec(&snapshot).map_err(|e| set_up(&e))?;
-    engine.ledger.plan_put(&snapshot.graph_hash, bytes).await.map_err(EngineError::from)?;
-    let new = NewOperation {
-        operation_id: OperationId::derived(now.0, "sim"),
-        scope: scope.clone(),
-        operation_type: OperationType::PipelineRun,
-        plan_id: PlanId::derived(now.0, "sim"),
-        intent_id: IntentId::derived(now.0, "sim"),
-        graph_hash: snapshot.graph_hash,
-        identity: Digest::of_bytes(b"sim"),
-        actor: Actor::system("sim"),
-        title: "simulated".to_owned(),
-        now,
-        promotion_id: None,
-        release_id: None,
-        environment: None,
-        rollback_of: None,
-        retry_of: None,
-        parent: None,
-        exclusive: std::collections::BTreeSet::new(),
-    };
-    Ok(new_operation(graph, new))
+fn set_up(error: &dyn fmt::Display) -> SimError {
+    SimError::SetUp(error.to_string())
 }
 
-/// The caller asks until it is answered, with the same ids each time
-async fn place(world: &World, operation: Operation) {
-    loop {
-        let asked = operation.clone();
-        let placed = world
-            .invoke("operation_create", move |_, engine| async move {
-                engine.place(asked, Vec::new()).await.map(drop)
-            })
-            .await;
-        if placed.is_ok() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_secs(2)).await;
-    }
-}
-
-async fn until_rest(world: &World, scope: &Scope, id: OperationId) {
+async fn until_rest(world: &World) {
     let end = world.plan.until + PATIENCE;
     while world.passed() < end {
         let early = world.passed() < Millis::from_secs(600);
         tokio::time::sleep(Duration::from_secs(if early { 5 } else { 60 })).await;
-        let ended = world.memory.operation_get(scope, id).await.ok().flatten();
-        let ended = ended.is_some_and(|it| !it.is_active() && it.finished && it.todo.is_empty());
-        if ended && world.rests() {
+        if world.rests() {
             return;
         }
     }
@@ -240,22 +178,22 @@ impl World {
     /// Nothing is on its way, nothing runs, and nothing has to be looked at
     fn rests(&self) -> bool {
         let record = locked(&self.record);
-        let quiet = record.in_flight == 0;
+        let quiet = record.in_flight == 0 && record.to_place == 0;
         let ended = record.executions.values().all(|it| !it.running || it.excused);
         quiet && ended && locked(&self.watch).at_rest().is_empty()
     }
 }
 
-async fn report(world: &World, operation: &Operation) -> Result<Report, SimError> {
-    let info = &operation.info;
-    let (scope, id) = (&info.scope, info.operation_id);
-    let set_up = |error: &dyn std::fmt::Display| SimError::SetUp(error.to_string());
-    let ended = world.memory.operation_get(scope, id).await.map_err(|e| set_up(&e))?;
+async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
+    let operations = locked(&world.watch).operations();
     let mut violations = locked(&world.watch).found.clone();
     violations.extend(locked(&world.watch).at_rest());
-    if let Some(ended) = ended.as_ref().filter(|it| !it.is_active()) {
-        violations.extend(wrong_end(world, ended).await);
-        let lock = Key::active_run(scope, &info.run_identity_hash);
+    if locked(&world.record).to_place > 0 {
+        violations.push(Violation::NeverPlaced);
+    }
+    for operation in operations.iter().filter(|it| !it.is_active()) {
+        violations.extend(wrong_end(world, operation).await);
+        let lock = Key::active_run(scope, &operation.info.run_identity_hash);
         if world.memory.get(&lock).await.map_err(|e| set_up(&e))?.is_some() {
             violations.push(Violation::StillLocked);
         }
@@ -266,18 +204,26 @@ async fn report(world: &World, operation: &Operation) -> Result<Report, SimError
             violations.push(Violation::ExecutionOpen(name.clone()));
         }
     }
-    let created = info.created_at;
+    let first = operations.iter().find(|it| it.info.operation_id == operation_id(0));
     let watch = locked(&world.watch);
+    let mut deeds = std::mem::take(&mut record.deeds);
+    for operation in &operations {
+        *deeds.entry("operation").or_default() += 1;
+        *deeds.entry("sub-operation").or_default() += u64::from(operation.info.parent.is_some());
+        *deeds.entry("patch").or_default() += u64::from(operation.patch_seq);
+    }
     Ok(Report {
-        status: ended.as_ref().map(|it| it.status),
+        status: first.map(|it| it.status),
         violations,
         injected: std::mem::take(&mut record.injected),
         writes: std::mem::take(&mut record.writes_made),
         doubled: watch.doubled(),
         rounds: record.rounds,
         node_writes: watch.node_writes,
+        calls: record.calls(),
         transitions: record.transitions,
-        makespan: ended.and_then(|it| it.completed_at).map_or(Millis(0), |at| at - created),
+        makespan: first.and_then(|it| Some(it.completed_at? - it.info.created_at)).unwrap_or_default(),
+        deeds,
         trace: record.trace.take().unwrap_or_default(),
     })
 }
@@ -286,7 +232,7 @@ async fn report(world: &World, operation: &Operation) -> Result<Report, SimError
 async fn wrong_end(world: &World, operation: &Operation) -> Option<Violation> {
     let info = &operation.info;
     let (mut failed, mut cancelled) = (false, false);
-    for segment in 0..info.segments {
+    for segment in operation.segments() {
         for node in world.memory.nodes(&info.scope, info.operation_id, segment).await.ok()? {
             failed |= node.status == NodeStatus::Failed && node.terms.on_failure != OnFailure::Continue;
             cancelled |= node.error.is_some_and(|error| error == FailureSummary::cancelled());

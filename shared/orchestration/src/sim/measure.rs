@@ -5,10 +5,10 @@ use super::{
     case::simulate,
     chance::Chance,
     fault::{Faults, Plan},
-    pace::Pace,
+    pace::{Latency, Pace},
     violation::Violation,
     work::Work,
-    workload::{Story, StoryError, job},
+    workload::{Part, Story, StoryError, job},
 };
 use std::collections::BTreeMap;
 use weir_domain::{
@@ -45,8 +45,8 @@ impl Run {
 /// Runs `graph` once, to its end, without faults, stream or schedule
 pub fn run(graph: Graph, pace: &Pace, seed: u64) -> Result<Run, SimError> {
     let floor = floor(&graph, pace.workers);
-    let story = Story { graph, acts: Vec::new(), targets: Vec::new() };
-    let report = simulate(story, pace.clone(), seed, Plan::new(Faults::None, Chance::new(seed)), false)?;
+    let report =
+        simulate(Story::of(graph), pace.clone(), seed, Plan::new(Faults::None, Chance::new(seed)), false)?;
     Ok(Run {
         status: report.status,
         makespan: report.makespan,
@@ -55,6 +55,32 @@ pub fn run(graph: Graph, pace: &Pace, seed: u64) -> Result<Run, SimError> {
         transitions: report.transitions,
         violations: report.violations,
     })
+}
+
+/// What many operations at a time came to
+#[derive(Debug, Clone, PartialEq)]
+pub struct Crowd {
+    /// How many there were
+    pub operations: u64,
+    /// Calls of services, over all of them
+    pub calls: u64,
+    /// What should never have happened
+    pub violations: Vec<Violation>,
+}
+
+/// Runs `count` operations of four nodes at the same time in one table, without faults, stream or schedule
+pub fn crowd(count: usize, seed: u64) -> Result<Crowd, SimError> {
+    let work = Work { millis: 1_000, failures: 0, fatal: false };
+    let needs: [&[usize]; 4] = [&[], &[0], &[0], &[1, 2]];
+    let nodes = needs.iter().enumerate().map(|(number, needs)| job(number, needs.iter().copied(), work));
+    let graph =
+        Graph::new(nodes.collect::<Result<_, _>>().map_err(StoryError::from)?).map_err(StoryError::from)?;
+    let mut story = Story::of(graph);
+    story.parts = story.parts.into_iter().cycle().take(count).collect::<Vec<Part>>();
+    let pace = Pace { workers: count, latency: Latency::default(), spread: false };
+    let report = simulate(story, pace, seed, Plan::new(Faults::None, Chance::new(seed)), false)?;
+    let operations = report.deeds.get("operation").copied().unwrap_or(0);
+    Ok(Crowd { operations, calls: report.calls, violations: report.violations })
 }
 
 /// A graph of 40 to 400 nodes of one second, as `seed` decides: layers of random widths, and about three edges a node
@@ -80,7 +106,7 @@ pub fn shape(seed: u64) -> Result<Graph, StoryError> {
 /// The least time that `graph` can take: its longest path, or its work over every worker
 fn floor(graph: &Graph, workers: usize) -> Millis {
     let (mut ends, mut works) = (BTreeMap::new(), 0i64);
-    for (ordinal, node) in (1u32..).zip(graph.nodes()) {
+    for (ordinal, node) in graph.numbered() {
         let contract = node.job_contract.as_ref().filter(|_| node.runs != Executor::Join);
         let own = contract.map_or(0, |contract| i64::try_from(Work::of(contract).millis).unwrap_or(0));
         let before = graph.dependencies(ordinal).iter().filter_map(|need| ends.get(need)).max();

@@ -17,23 +17,26 @@ mod pace;
 mod people;
 mod queues;
 mod record;
+mod services;
+mod setup;
 mod shrink;
 mod table;
 mod violation;
 mod watch;
+mod wishes;
 mod work;
 mod workload;
 mod world;
 
 pub use case::{Case, Report, play};
 pub use fault::{Fault, Faults, Point};
-pub use measure::{Run, run, shape};
+pub use measure::{Crowd, Run, crowd, run, shape};
 pub use pace::{Latency, Pace};
 pub use people::{Act, Deed};
 pub use shrink::shrink;
 pub use violation::Violation;
 pub use work::Work;
-pub use workload::{Story, StoryError, Workload, job};
+pub use workload::{Part, Story, StoryError, Workload, job};
 
 use crate::EngineError;
 

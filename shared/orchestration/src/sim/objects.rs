@@ -2,7 +2,7 @@
 
 use super::{
     fault::Site,
-    world::{Broken, World},
+    world::{Broken, World, locked},
 };
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -65,10 +65,12 @@ impl Objects for SimObjects {
 
     async fn put_new(&self, key: &str, bytes: Bytes, options: PutOptions) -> Result<Put, ObjectsError> {
         let passing = self.world.enter("object_put_new", 0, Site::Write).await?;
+        let kept = bytes.clone();
         let mut put = self.memory.put_new(key, bytes.clone(), options).await;
         if passing.is_repeated() {
             put = self.memory.put_new(key, bytes, options).await;
         }
+        locked(&self.world.watch).kept(key, &kept);
         self.world.say(|| format!("put new object {key}"), None);
         passing.leave().await?;
         put

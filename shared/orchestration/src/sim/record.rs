@@ -38,12 +38,26 @@ pub(super) struct Record {
     pub transitions: u64,
     /// Passes of reconcile that had something to do
     pub rounds: u64,
+    /// Operations that have yet to be asked for
+    pub to_place: usize,
+    /// What people did, and how often
+    pub deeds: BTreeMap<&'static str, u64>,
 }
 
 impl Record {
     /// An empty record, with a trace if one is wanted
     pub fn new(trace: bool) -> Self {
         Self { trace: trace.then(Vec::new), ..Self::default() }
+    }
+
+    /// How many calls were made
+    pub fn calls(&self) -> u64 {
+        self.counts.values().copied().map(u64::from).sum()
+    }
+
+    /// Somebody did `deed`
+    pub fn count(&mut self, deed: &'static str) {
+        *self.deeds.entry(deed).or_default() += 1;
     }
 
     /// The next point of this name

@@ -1,6 +1,6 @@
 //! What should never have happened
 
-use weir_domain::plan::NodeStatus;
+use weir_domain::{id::OperationId, plan::NodeStatus};
 
 /// Something that should never have happened, by the invariant that it breaks
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +53,42 @@ pub enum Violation {
     /// I11
     #[error("I11: an attempt of node {0} began after the cancel was swept")]
     BeganAfterCancel(u32),
+    /// Patches
+    #[error("node {0} of a patch that is no part of the operation has moved, or could")]
+    Uncommitted(u32),
+    /// Patches
+    #[error("node {0} is not as the plan that the operation runs has it")]
+    NotAsPlanned(u32),
+    /// Patches, begin
+    #[error("node {0} of the plan that the operation runs is not there")]
+    NotThere(u32),
+    /// Patches
+    #[error("the operation runs the plan {0}, which nobody has kept")]
+    NoPlan(String),
+    /// Queues
+    #[error("{0} claimed a node and was not first in a queue that it stands in")]
+    OutOfTurn(OperationId),
+    /// Queues
+    #[error("two operations use {0} at a time")]
+    HeldTwice(String),
+    /// Queues
+    #[error("somebody was passed in a queue, or left it before his end")]
+    QueueOrder,
+    /// Queues
+    #[error("{0} has ended and stands in a queue")]
+    StillQueued(OperationId),
+    /// Sub-operations
+    #[error("node {0} ended well, and the operation that it runs has not")]
+    ChildNotEnded(u32),
+    /// Deadlines
+    #[error("an attempt of node {0} began when the time of all of them was over")]
+    BeganTooLate(u32),
+    /// Gates and interventions
+    #[error("{0} asks for a person, and what it is for has ended")]
+    StillAsks(String),
+    /// Set-up
+    #[error("an operation was never answered for")]
+    NeverPlaced,
     /// Pause
     #[error("node {0} was claimed by a function that began after the pause")]
     ClaimedWhilePaused(u32),

@@ -1,21 +1,27 @@
 //! What must hold after every committed change, whatever happened (section 8 of the protocol)
 //!
-//! Edges are those of the items, not of a plan: they follow every patch.
+//! Edges are those of the items, and have to be those of the plan that the operation runs: both follow every patch.
 
-use super::violation::Violation;
+mod plan;
+mod queue;
+mod seen;
+
+use super::{people::Asked, violation::Violation};
 use crate::machines::NodeEnd;
+use plan::Plans;
+use queue::Queues;
+use seen::Seen;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
-    engine::{NodeRun, NodeUpdate, Operation, TODO_CANCEL, TODO_RESUME},
+    canonical::Digest,
+    engine::{NodeRun, NodeUpdate, Operation},
     id::OperationId,
-    plan::{Executor, NodeStatus},
+    intervention::intervention_id,
+    plan::{Executor, Graph, NodeStatus, NodeType},
     time::Millis,
 };
-use weir_store::{Change, Image};
-
-/// The ordinal that guards a node of a patch that has not been committed
-const GUARD: u32 = 0;
+use weir_store::{Change, Image, NodeKey, Record};
 
 /// Everything seen so far
 #[derive(Default)]
@@ -23,24 +29,21 @@ pub(super) struct Watch {
     operations: BTreeMap<OperationId, Seen>,
     /// How often the effect of an attempt happened
     effects: BTreeMap<(OperationId, u32, u32), u32>,
+    plans: Plans,
+    queues: Queues,
+    /// Whatever asks somebody: its id, while it is open
+    asking: BTreeSet<String>,
     /// What should never have happened
     pub found: Vec<Violation>,
     /// Writes to node runs that were there before
     pub node_writes: u64,
 }
 
-/// What is known of one operation
+/// Nodes that one call has written, and operations whose whole plan it may have changed
 #[derive(Default)]
-struct Seen {
-    operation: Option<Operation>,
-    nodes: BTreeMap<u32, NodeRun>,
-    /// The nodes that each waits for, by the `out` of those
-    needs: BTreeMap<u32, BTreeSet<u32>>,
-    starts: BTreeSet<(u32, u32)>,
-    /// Since when nothing is to be claimed
-    paused_at: Option<Millis>,
-    /// Every node has been asked to stop
-    swept: bool,
+struct Touched {
+    nodes: BTreeSet<(OperationId, u32)>,
+    plans: BTreeSet<OperationId>,
 }
 
 impl Watch {
@@ -52,42 +55,130 @@ impl Watch {
         began: Option<Millis>,
         now: Millis,
     ) {
-        let mut touched = BTreeSet::new();
+        let mut touched = Touched::default();
         for change in changes {
             match &change.new {
                 Some(Image::Node(key, after)) => {
                     if matches!(&change.old, Some(Image::Node(..))) {
                         self.node_writes += 1;
                     }
-                    let seen = self.operations.entry(key.operation).or_default();
-                    let before = seen.nodes.insert(after.ordinal, NodeRun::clone(after));
-                    for to in &after.out {
-                        seen.needs.entry(*to).or_default().insert(after.ordinal);
-                    }
-                    for gone in before.iter().flat_map(|node| node.out.difference(&after.out)) {
-                        seen.needs.entry(*gone).or_default().remove(&after.ordinal);
-                    }
-                    seen.moved(before.as_ref(), after, update, began, &mut self.found);
-                    if ends_well(before.as_ref(), after) {
-                        let effect = (key.operation, after.ordinal, after.attempt);
-                        if !self.effects.contains_key(&effect) {
-                            self.found.push(Violation::NoEffect(after.ordinal, after.attempt));
-                        }
-                    }
-                    touched.insert((key.operation, after.ordinal));
+                    self.node_moved(key, after, update, began, now);
+                    touched.nodes.insert((key.operation, after.ordinal));
                 }
                 Some(Image::Operation(operation)) => {
-                    let seen = self.operations.entry(operation.info.operation_id).or_default();
-                    seen.operation_moved(operation, now, &mut self.found);
+                    let id = operation.info.operation_id;
+                    touched.plans.extend(self.operation_moved(operation, now).then_some(id));
                 }
-                Some(Image::Record(_)) | None => {}
+                Some(Image::Record(record)) => self.recorded(record),
+                None => {}
             }
         }
-        for (operation, ordinal) in touched {
+        for (operation, ordinal) in touched.nodes {
             if let Some(seen) = self.operations.get(&operation) {
                 seen.edges_hold(ordinal, &mut self.found);
+                seen.is_as_planned(ordinal, &mut self.found);
             }
         }
+        for operation in touched.plans {
+            if let Some(seen) = self.operations.get(&operation) {
+                seen.all_as_planned(&mut self.found);
+            }
+        }
+    }
+
+    fn node_moved(
+        &mut self,
+        key: &NodeKey,
+        after: &NodeRun,
+        update: Option<&NodeUpdate>,
+        began: Option<Millis>,
+        now: Millis,
+    ) {
+        let seen = self.operations.entry(key.operation).or_default();
+        let before = seen.put(after);
+        seen.moved(before.as_ref(), after, update, began, &mut self.found);
+        seen.in_time(before.as_ref(), after, now, &mut self.found);
+        let begins = before.as_ref().is_some_and(|node| node.attempt < after.attempt);
+        if begins && let Some(operation) = &seen.operation {
+            self.queues.claimed(&operation.info, &mut self.found);
+        }
+        if ends_well(before.as_ref(), after) && !by_hand(key.operation, after) {
+            let effect = (key.operation, after.ordinal, after.attempt);
+            if !self.effects.contains_key(&effect) {
+                self.found.push(Violation::NoEffect(after.ordinal, after.attempt));
+            }
+        }
+        let was = before.map(|node| node.status);
+        let ended = after.status == NodeStatus::Succeeded && was != Some(NodeStatus::Succeeded);
+        if after.terms.kind == NodeType::SubOperation && ended && !by_hand(key.operation, after) {
+            let of = |operation: &&Operation| {
+                operation.info.parent.is_some_and(|parent| {
+                    (parent.operation, parent.ordinal, parent.attempt)
+                        == (key.operation, after.ordinal, after.attempt)
+                })
+            };
+            let child = self.operations.values().filter_map(|seen| seen.operation.as_ref()).find(of);
+            if child.is_none_or(|child| child.status != weir_domain::operation::OperationStatus::Succeeded) {
+                self.found.push(Violation::ChildNotEnded(after.ordinal));
+            }
+        }
+    }
+
+    /// Whether the plan that it runs is another one than before, or has just been put whole
+    fn operation_moved(&mut self, operation: &Operation, now: Millis) -> bool {
+        let id = operation.info.operation_id;
+        let seen = self.operations.entry(id).or_default();
+        let before = seen.operation_moved(operation, now, &mut self.found);
+        let was = before.as_ref().map(|it| (it.patch_seq, it.materialised));
+        if was.map(|(sequence, _)| sequence) != Some(operation.patch_seq) {
+            match self.plans.follow(operation.graph_hash(), seen.graph.as_ref()) {
+                Some(graph) => seen.graph = Some(graph),
+                None => self.found.push(Violation::NoPlan(operation.graph_hash().to_string())),
+            }
+        }
+        self.queues.takes_back(&operation.info);
+        if !operation.is_active() {
+            self.queues.ended(id);
+        }
+        operation.materialised && was != Some((operation.patch_seq, true))
+    }
+
+    fn recorded(&mut self, record: &Record) {
+        self.queues.recorded(record, &mut self.found);
+        let asks = ["gate_id", "intervention_id"].into_iter().find_map(|name| record.doc.get(name)?.as_str());
+        let Some((id, status)) = asks.zip(record.doc.get("status").and_then(Value::as_str)) else { return };
+        if status == "open" {
+            self.asking.insert(id.to_owned());
+        } else {
+            self.asking.remove(id);
+        }
+    }
+
+    /// The graph called `hash`
+    pub fn knows(&mut self, hash: Digest, graph: Graph) {
+        self.plans.base(hash, graph);
+    }
+
+    /// An object was kept: perhaps a patch
+    pub fn kept(&mut self, key: &str, bytes: &[u8]) {
+        self.plans.kept(key, bytes);
+    }
+
+    /// Whatever waits for a person
+    pub fn asked(&self) -> Vec<Asked> {
+        let active = self.operations.iter().filter(|(_, seen)| seen.is_active());
+        let nodes = active.flat_map(|(id, seen)| seen.nodes().map(move |node| (*id, node)));
+        let asks = nodes.filter_map(|(operation, node)| {
+            let gate = node.terms.kind == NodeType::Gate && node.status == NodeStatus::Waiting;
+            let (ordinal, attempt) = (node.ordinal, node.attempt);
+            (gate || node.awaits_person()).then_some(Asked { operation, ordinal, attempt, gate })
+        });
+        asks.collect()
+    }
+
+    /// Every operation, as it was last seen
+    pub fn operations(&self) -> Vec<Operation> {
+        self.operations.values().filter_map(|seen| seen.operation.clone()).collect()
     }
 
     /// The effect of an attempt happens
@@ -108,8 +199,7 @@ impl Watch {
     pub fn sent(&mut self, token: &str, end: Option<&NodeEnd>, output: &Value) {
         let ended = match end {
             Some(end) => self.operations.values().any(|seen| {
-                let node = seen.nodes.get(&end.node);
-                node.is_some_and(|node| {
+                seen.node(end.node).is_some_and(|node| {
                     node.tokens.contains(token) && node.status.is_terminal() && node.status == end.status
                 })
             }),
@@ -132,173 +222,23 @@ impl Watch {
 
     /// What is not as it must be once everything rests
     pub fn at_rest(&self) -> Vec<Violation> {
-        self.operations.values().flat_map(Seen::at_rest).collect()
+        let mut found: Vec<Violation> = self.operations.values().flat_map(Seen::at_rest).collect();
+        found.extend(self.asking.iter().map(|id| Violation::StillAsks(id.clone())));
+        found.extend(self.queues.at_rest());
+        found
     }
 }
 
 /// Whether somebody's work has just been said to have ended well
 fn ends_well(before: Option<&NodeRun>, after: &NodeRun) -> bool {
     let works = matches!(after.terms.runs, Executor::Job | Executor::Agent(_));
-    let was = before.is_some_and(|node| node.status == NodeStatus::Running);
-    works && was && after.status == NodeStatus::Succeeded
+    let was = before.map(|node| node.status);
+    let ran = matches!(was, Some(NodeStatus::Running | NodeStatus::Waiting));
+    works && ran && after.status == NodeStatus::Succeeded
 }
 
-/// The attempt that an update is about
-fn attempt_of(update: &NodeUpdate) -> Option<u32> {
-    if let NodeUpdate::Start { attempt, .. }
-    | NodeUpdate::Heartbeat { attempt, .. }
-    | NodeUpdate::Wait { attempt, .. }
-    | NodeUpdate::Suspend { attempt, .. }
-    | NodeUpdate::Again { attempt, .. }
-    | NodeUpdate::Snooze { attempt, .. }
-    | NodeUpdate::Retry { attempt, .. }
-    | NodeUpdate::Complete { attempt, .. }
-    | NodeUpdate::CancelIdle { attempt, .. }
-    | NodeUpdate::CancelRunning { attempt, .. } = update
-    {
-        return Some(*attempt);
-    }
-    None
-}
-
-impl Seen {
-    fn moved(
-        &mut self,
-        before: Option<&NodeRun>,
-        after: &NodeRun,
-        update: Option<&NodeUpdate>,
-        began: Option<Millis>,
-        found: &mut Vec<Violation>,
-    ) {
-        let ordinal = after.ordinal;
-        let was = before.map(|node| node.status);
-        if let Some(before) = before {
-            if before.status.is_terminal() && before.status != after.status {
-                found.push(Violation::LeftItsEnd(ordinal));
-            }
-            if after.attempt < before.attempt {
-                found.push(Violation::AttemptFell(ordinal));
-            }
-            if update.and_then(attempt_of).is_some_and(|attempt| attempt != before.attempt) {
-                found.push(Violation::StaleAttempt(ordinal, before.attempt));
-            }
-        }
-        let is_new = |status| after.status == status && was != Some(status);
-        if is_new(NodeStatus::Running) && !self.starts.insert((ordinal, after.attempt)) {
-            found.push(Violation::StartedTwice(ordinal, after.attempt));
-        }
-        let claimed = was == Some(NodeStatus::Pending)
-            && matches!(after.status, NodeStatus::Ready | NodeStatus::Succeeded);
-        if is_new(NodeStatus::Running) || claimed {
-            found.extend(self.unsatisfied(ordinal).map(|need| Violation::TooEarly(ordinal, need)));
-        }
-        let attempt_begins = claimed || is_new(NodeStatus::Running) || is_new(NodeStatus::Ready);
-        if attempt_begins && self.swept {
-            found.push(Violation::BeganAfterCancel(ordinal));
-        }
-        if claimed && began.zip(self.paused_at).is_some_and(|(began, paused)| began > paused) {
-            found.push(Violation::ClaimedWhilePaused(ordinal));
-        }
-        if claimed && !self.operation.as_ref().is_some_and(|it| it.materialised) {
-            found.push(Violation::ClaimedTooSoon(ordinal));
-        }
-        if after.status == NodeStatus::Skipped && was != Some(NodeStatus::Skipped) {
-            let cancelled = self.operation.as_ref().is_some_and(|it| it.cancel);
-            if !cancelled && self.unsatisfied(ordinal).next().is_none() {
-                found.push(Violation::SkippedForNothing(ordinal));
-            }
-        }
-        if after.closed && !before.is_some_and(|node| node.closed) {
-            found.extend(self.untold(after).map(|node| Violation::ClosedBeforeTold(ordinal, node)));
-        }
-    }
-
-    /// The dependencies of a node that do not let it run
-    fn unsatisfied(&self, ordinal: u32) -> impl Iterator<Item = u32> {
-        let needs = self.needs.get(&ordinal).into_iter().flatten();
-        needs.filter(|need| !self.nodes.get(need).is_some_and(NodeRun::is_satisfying)).copied()
-    }
-
-    /// The dependents of a node that have not heard of its end, or could be claimed and are found by nobody else
-    fn untold(&self, node: &NodeRun) -> impl Iterator<Item = u32> {
-        let (from, satisfying) = (node.ordinal, node.is_satisfying());
-        node.out.iter().copied().filter(move |dependent| {
-            self.nodes.get(dependent).is_none_or(|it| {
-                let told = satisfying && !it.unmet.contains(&from);
-                let lost = it.unmet.is_empty() && !self.held() && !self.is_findable(*dependent);
-                it.status == NodeStatus::Pending && (!told || lost)
-            })
-        })
-    }
-
-    /// Whether a node that it waits for has ended and still has to be closed
-    fn is_findable(&self, ordinal: u32) -> bool {
-        let mut needs =
-            self.needs.get(&ordinal).into_iter().flatten().filter_map(|need| self.nodes.get(need));
-        needs.any(|need| !need.closed)
-    }
-
-    /// Whether something else will drive what can be claimed: a resume
-    fn held(&self) -> bool {
-        self.operation.as_ref().is_none_or(|it| it.paused || it.todo.contains(TODO_RESUME))
-    }
-
-    /// I10, in both directions
-    fn edges_hold(&self, ordinal: u32, found: &mut Vec<Violation>) {
-        let Some(node) = self.nodes.get(&ordinal).filter(|node| node.status == NodeStatus::Pending) else {
-            return;
-        };
-        if node.unmet.contains(&GUARD) {
-            return; // not part of the operation yet
-        }
-        let lost = self.unsatisfied(ordinal).filter(|need| !node.unmet.contains(need));
-        found.extend(lost.map(|need| Violation::LostEdge(need, ordinal)));
-        if self.operation.as_ref().is_some_and(|it| it.materialised) {
-            let needs = self.needs.get(&ordinal);
-            let unknown = node.unmet.iter().filter(|need| !needs.is_some_and(|all| all.contains(need)));
-            found.extend(unknown.map(|need| Violation::LostEdge(*need, ordinal)));
-        }
-    }
-
-    fn operation_moved(&mut self, after: &Operation, now: Millis, found: &mut Vec<Violation>) {
-        let before = self.operation.replace(after.clone());
-        let was_active = before.as_ref().is_none_or(Operation::is_active);
-        if !was_active && before.as_ref().is_some_and(|it| it.status != after.status) {
-            found.push(Violation::EndedTwice);
-        }
-        if was_active && !after.is_active() {
-            let open = self.committed_nodes().filter(|node| !node.status.is_terminal());
-            found.extend(open.map(|node| Violation::EndedBefore(node.ordinal)));
-        }
-        self.paused_at = if after.paused { self.paused_at.or(Some(now)) } else { None };
-        self.swept |= after.cancel && after.materialised && !after.todo.contains(TODO_CANCEL);
-    }
-
-    /// The nodes that are part of the operation
-    fn committed_nodes(&self) -> impl Iterator<Item = &NodeRun> {
-        self.nodes.values().filter(|node| !node.unmet.contains(&GUARD))
-    }
-
-    fn at_rest(&self) -> Vec<Violation> {
-        let mut found = Vec::new();
-        for node in self.committed_nodes() {
-            if !node.status.is_terminal() {
-                found.push(Violation::Hangs(node.ordinal, node.status));
-            } else if !node.closed || node.wake.is_some() {
-                found.push(Violation::NotClosed(node.ordinal));
-            }
-            if node.status == NodeStatus::Succeeded {
-                let early = self.unsatisfied(node.ordinal);
-                found.extend(early.map(|need| Violation::TooEarly(node.ordinal, need)));
-            }
-        }
-        match &self.operation {
-            Some(it) if it.is_active() => found.push(Violation::NeverEnded),
-            Some(it) if !it.finished || !it.todo.is_empty() || it.wake.is_some() => {
-                found.push(Violation::NotFinished(it.todo.iter().cloned().collect()));
-            }
-            Some(_) | None => {}
-        }
-        found
-    }
+/// Whether a person has ended it
+fn by_hand(operation: OperationId, node: &NodeRun) -> bool {
+    let id = intervention_id(operation, node.ordinal, node.attempt).to_string();
+    node.result_id.as_ref() == Some(&id)
 }

@@ -1,7 +1,7 @@
 //! The work itself: how long an attempt takes, whether it ends well, and that its effect happens once
 
 use super::world::{World, locked};
-use crate::{Engine, jobs::Worker};
+use crate::{Engine, callbacks::may_wait, jobs::Worker};
 use async_trait::async_trait;
 use std::{sync::Arc, time::Duration};
 use weir_adapters::{Done, Failed};
@@ -18,11 +18,14 @@ pub(super) struct Simulated(pub Arc<World>);
 impl Worker for Simulated {
     async fn work(
         &self,
-        _engine: &Engine,
+        engine: &Engine,
         operation: &Operation,
         node: &NodeRun,
         contract: &JobContract,
     ) -> Result<Done, Failed> {
+        if may_wait(contract) {
+            return self.0.hand_over(engine, operation, node, contract).await;
+        }
         run(&self.0, operation.info.operation_id, node.ordinal, node.attempt, contract).await
     }
 }
@@ -39,6 +42,9 @@ pub struct Work {
 }
 
 impl Work {
+    /// Quick, and ends well
+    pub(super) const SHORT: Self = Self { millis: 500, failures: 0, fatal: false };
+
     /// The inputs of a contract that asks for this
     pub fn inputs(self) -> serde_json::Map<String, serde_json::Value> {
         let value =

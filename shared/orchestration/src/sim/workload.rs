@@ -1,33 +1,73 @@
-//! Workloads: a graph, and what people do while it runs
+//! Workloads: operations, and what people do while they run
 //!
-//! One function a workload, from chance to [`Story`]; the enum is what the command line knows. A new one is a variant,
-//! its function, and nothing else.
+//! One line in [`Mix::of`] and in [`Habits::of`] a workload, from chance to [`Story`]; the enum is what the command
+//! line knows. A new one is a variant and these two lines.
 
-use super::{
-    chance::Chance,
-    people::{Act, Deed},
-    work::Work,
-};
-use std::collections::BTreeSet;
+mod acts;
+mod gates;
+mod tale;
+
+pub use tale::job;
+pub(super) use {gates::GROUP, tale::contract};
+
+use super::{chance::Chance, people::Act, world::EPOCH};
+use acts::Habits;
+use std::collections::{BTreeMap, BTreeSet};
 use strum::{EnumString, IntoStaticStr, VariantArray};
+use tale::{Mix, Tale};
 use weir_domain::{
-    definition::spec::ApprovalRule,
-    gate::{ApprovalGate, GateSpec},
-    plan::{
-        Backoff, Executor, Graph, GraphError, Idempotency, JobContract, NodeId, NodeIdError, NodeType,
-        OnFailure, PlanNode,
-    },
+    definition::address::Address,
+    id::{Id as _, OperationId},
+    plan::{Graph, GraphError, NodeId, NodeIdError},
 };
 
 /// What a run is about
 #[derive(Debug, Clone)]
 pub struct Story {
-    /// The plan
-    pub graph: Graph,
+    /// The operations; the first is the one that is measured
+    pub parts: Vec<Part>,
     /// What people do
     pub acts: Vec<Act>,
+    /// How many people see to whatever waits for somebody
+    pub tenders: u32,
     /// The targets whose agents serve
     pub targets: Vec<String>,
+    /// Whether it ends without stream and schedule where nothing fails (I7)
+    pub alone: bool,
+}
+
+/// One operation of a run
+#[derive(Debug, Clone)]
+pub struct Part {
+    /// Its plan
+    pub graph: Graph,
+    /// The operations that its nodes run
+    pub children: BTreeMap<NodeId, Part>,
+    /// When it is asked for, in seconds after the run's begin
+    pub at_s: u64,
+    /// What it may not share
+    pub exclusive: BTreeSet<Address>,
+    /// Whether it takes the first one back
+    pub takes_back: bool,
+}
+
+impl Part {
+    /// An operation over `graph` that nothing else is said about
+    pub const fn new(graph: Graph) -> Self {
+        Self { graph, children: BTreeMap::new(), at_s: 0, exclusive: BTreeSet::new(), takes_back: false }
+    }
+}
+
+impl Story {
+    /// One operation over `graph`, and nobody does anything
+    pub fn of(graph: Graph) -> Self {
+        Self { parts: vec![Part::new(graph)], acts: Vec::new(), tenders: 0, targets: Vec::new(), alone: true }
+    }
+}
+
+/// The id of the operation at `place`: known before it is asked for, so that others can wait for it
+pub(super) fn operation_id(place: usize) -> OperationId {
+    OperationId::derived(EPOCH.0, &format!("sim/{place}"))
 }
 
 /// The workloads, by name
@@ -42,7 +82,7 @@ pub enum Workload {
     Layers,
     /// Wide enough for joins and for a second segment
     Fan,
-    /// Nodes that fail, are tried again, pass their failure by or skip what waits for them
+    /// Nodes that fail, are tried again, run out of time, pass their failure by or skip what waits for them
     Failures,
     /// Cancelled at some moment
     Cancel,
@@ -50,6 +90,20 @@ pub enum Workload {
     Pause,
     /// Gates that people decide
     Gates,
+    /// The plan is changed while it runs
+    Patches,
+    /// Gates of every kind
+    Waits,
+    /// Manual steps, and nodes that wait for a person when they have failed
+    Hands,
+    /// Jobs that are ended by a callback
+    Callbacks,
+    /// Operations that nodes run
+    Nested,
+    /// Operations that may not run at the same time
+    Queue,
+    /// Everything at once
+    Everything,
 }
 
 impl Workload {
@@ -61,51 +115,54 @@ impl Workload {
     /// The story that `chance` tells, of about `size` nodes
     pub(super) fn story(self, chance: Chance, size: usize) -> Result<Story, StoryError> {
         let chance = chance.of("story");
-        let tale = Tale { chance, failures: self == Self::Failures };
-        let nodes = match self {
+        let tale = Tale::new(chance, Mix::of(self));
+        let first = match self {
             Self::Chain => tale.chain(size)?,
             Self::Diamond => tale.diamond(size)?,
             Self::Fan => tale.diamond(if chance.of("wide").one_in(8) { 90 } else { size })?,
-            Self::Layers | Self::Failures | Self::Cancel | Self::Pause => tale.layers(size)?,
-            Self::Gates => tale.gates(size)?,
+            Self::Layers
+            | Self::Failures
+            | Self::Cancel
+            | Self::Pause
+            | Self::Gates
+            | Self::Patches
+            | Self::Waits
+            | Self::Hands
+            | Self::Callbacks
+            | Self::Nested
+            | Self::Queue
+            | Self::Everything => tale.layers(size)?,
         };
-        let graph = Graph::new(nodes)?;
-        let acts = self.acts(chance, &graph);
-        let targets = (1..=TARGETS).map(target).collect();
-        Ok(Story { graph, acts, targets })
-    }
-
-    fn acts(self, chance: Chance, graph: &Graph) -> Vec<Act> {
-        let at = |name: &str, most: u64| chance.of(name).below(most);
+        let mut parts = vec![first];
         match self {
-            Self::Cancel => vec![Act { at_s: at("cancel", 20), what: Deed::Cancel }],
-            Self::Pause => {
-                let (first, held) = (at("pause", 12), 1 + at("held", 60));
-                let mut acts = vec![
-                    Act { at_s: first, what: Deed::Pause },
-                    Act { at_s: first + held, what: Deed::Resume },
-                ];
-                if chance.of("again").one_in(3) {
-                    acts.push(Act { at_s: first + held + 3, what: Deed::Pause });
-                    acts.push(Act { at_s: first + held + 30, what: Deed::Resume });
-                }
-                if chance.of("cancelled").one_in(4) {
-                    acts.push(Act { at_s: first + at("later", 40), what: Deed::Cancel });
-                }
-                // Whatever was asked while nobody answered: at last somebody looks again.
-                acts.push(Act { at_s: 1_200, what: Deed::Resume });
-                acts
+            Self::Queue => tale.share(&mut parts, size)?,
+            // What a gate waits for.
+            Self::Waits => {
+                let mut other = Tale::new(chance.of("other"), Mix::of(Self::Failures)).layers(2)?;
+                other.at_s = chance.of("other").of("at").below(40);
+                parts.push(other);
             }
-            Self::Gates => {
-                let gates = (1..).zip(graph.nodes()).filter(|(_, node)| node.node_type == NodeType::Gate);
-                let says = |ordinal: u32| {
-                    let rejects = chance.of("rejects").at(u64::from(ordinal)).one_in(6);
-                    if rejects { Deed::Reject(ordinal) } else { Deed::Approve(ordinal) }
-                };
-                gates.map(|(ordinal, _)| Act { at_s: at("decides", 40), what: says(ordinal) }).collect()
-            }
-            Self::Chain | Self::Diamond | Self::Layers | Self::Fan | Self::Failures => Vec::new(),
+            Self::Chain
+            | Self::Diamond
+            | Self::Fan
+            | Self::Layers
+            | Self::Failures
+            | Self::Cancel
+            | Self::Pause
+            | Self::Gates
+            | Self::Patches
+            | Self::Hands
+            | Self::Callbacks
+            | Self::Nested
+            | Self::Everything => {}
         }
+        let habits = Habits::of(self);
+        let acts = habits.acts(chance, &parts);
+        let alone = matches!(
+            self,
+            Self::Chain | Self::Diamond | Self::Layers | Self::Fan | Self::Pause | Self::Gates
+        );
+        Ok(Story { parts, acts, tenders: habits.tenders, targets: tale::targets(), alone })
     }
 }
 
@@ -118,107 +175,7 @@ pub enum StoryError {
     /// A node has no name
     #[error(transparent)]
     Name(#[from] NodeIdError),
-}
-
-/// How many targets there are
-const TARGETS: usize = 2;
-
-fn target(number: usize) -> String {
-    format!("target.sim.t{number}")
-}
-
-/// A job called `n<number>` that waits for `needs`
-pub fn job(
-    number: usize,
-    needs: impl IntoIterator<Item = usize>,
-    work: Work,
-) -> Result<PlanNode, NodeIdError> {
-    let id = |number: usize| format!("n{number:05}").parse::<NodeId>();
-    let mut node = PlanNode::new(id(number)?, NodeType::Job, format!("job {number}"), Executor::Job);
-    node.depends_on = needs.into_iter().map(id).collect::<Result<BTreeSet<_>, _>>()?;
-    node.job_contract = Some(JobContract {
-        capability: "sim".to_owned(),
-        inputs: work.inputs(),
-        outputs: Vec::new(),
-        timeout_s: 600,
-        attempts: 3,
-        backoff: Backoff { base_s: 1, factor: 2, max_s: 20 },
-        idempotency: Idempotency::Natural,
-        secrets: Vec::new(),
-        deadline_s: None,
-    });
-    Ok(node)
-}
-
-/// Nodes by chance
-struct Tale {
-    chance: Chance,
-    failures: bool,
-}
-
-impl Tale {
-    fn node(&self, number: usize, needs: impl IntoIterator<Item = usize>) -> Result<PlanNode, NodeIdError> {
-        let chance = self.chance.of("node").at(number as u64);
-        let fails = self.failures && chance.of("fails").one_in(3);
-        let failures = if fails { u32::try_from(1 + chance.of("often").below(4)).unwrap_or(1) } else { 0 };
-        let work = Work {
-            millis: 200 + chance.of("takes").below(if chance.of("long").one_in(6) { 40_000 } else { 4_000 }),
-            failures,
-            fatal: fails && chance.of("fatal").one_in(3),
-        };
-        let mut node = job(number, needs, work)?;
-        if chance.of("agent").one_in(3) {
-            let target = target(1 + usize::try_from(chance.of("target").below(TARGETS as u64)).unwrap_or(0));
-            if let Ok(executor) = format!("agent:{target}").parse::<Executor>() {
-                node.runs = executor;
-            }
-        }
-        if self.failures && chance.of("passed").one_in(3) {
-            node.on_failure = OnFailure::Continue;
-        }
-        Ok(node)
-    }
-
-    fn chain(&self, size: usize) -> Result<Vec<PlanNode>, StoryError> {
-        Ok((0..size).map(|n| self.node(n, n.checked_sub(1))).collect::<Result<_, _>>()?)
-    }
-
-    fn diamond(&self, size: usize) -> Result<Vec<PlanNode>, StoryError> {
-        let last = size.max(3) - 1;
-        let mut nodes = vec![self.node(0, [])?];
-        for n in 1..last {
-            nodes.push(self.node(n, [0])?);
-        }
-        nodes.push(self.node(last, 1..last)?);
-        Ok(nodes)
-    }
-
-    fn layers(&self, size: usize) -> Result<Vec<PlanNode>, StoryError> {
-        let mut nodes = Vec::new();
-        for n in 0..size {
-            let chance = self.chance.of("edges").at(n as u64);
-            let near = n.saturating_sub(6);
-            let needs = (near..n).filter(|before| chance.at(*before as u64).below(3) == 0);
-            nodes.push(self.node(n, needs)?);
-        }
-        Ok(nodes)
-    }
-
-    fn gates(&self, size: usize) -> Result<Vec<PlanNode>, StoryError> {
-        let mut nodes = self.layers(size)?;
-        for node in nodes.iter_mut().skip(1).step_by(4) {
-            node.node_type = NodeType::Gate;
-            node.runs = Executor::Decide;
-            node.job_contract = None;
-            let rule = ApprovalRule {
-                required_approvals: 1,
-                eligible_groups: None,
-                require_sod: false,
-                expires_after_s: None,
-            };
-            let gate = ApprovalGate { rule, policies: Vec::new(), reasons: Vec::new() };
-            node.gate = Some(GateSpec::Approval(gate));
-        }
-        Ok(nodes)
-    }
+    /// Something that is named is nothing
+    #[error("the story cannot be told: {0}")]
+    Words(String),
 }

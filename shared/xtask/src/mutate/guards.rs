@@ -1,5 +1,7 @@
 //! The guards of the protocol, where they stand in the code, and what is left of each place without them
 
+mod steps;
+
 /// One guard, or several that stand in one place
 ///
 /// `with` is what `find` becomes in the copy: each guard asks `without("<name>")` whether it is the one that is missing.
@@ -18,7 +20,12 @@ const LOOK: &str = "shared/domain/src/engine/drive.rs";
 const ENGINE: &str = "shared/orchestration/src/engine/mod.rs";
 
 /// Every place with a guard
-pub(super) const PLACES: &[Place] = &[
+pub(super) fn places() -> impl Iterator<Item = &'static Place> {
+    PLACES.iter().chain(steps::PLACES)
+}
+
+/// Those of single writes, and of what follows from one
+const PLACES: &[Place] = &[
     Place {
         file: "shared/store/src/memory/state.rs",
         find: "if self.items.contains_key(key) { Err(Conflict)",
@@ -39,9 +46,16 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: NODE,
-        find: "Self::CancelRunning { attempt, .. } => {\n                is(Running) && node.attempt == *attempt",
-        with: r#"Self::CancelRunning { attempt, .. } => {
-                (is(Running) || without("heartbeat: running")) && (node.attempt == *attempt || without("heartbeat: attempt"))"#,
+        find: "Self::Heartbeat { attempt, .. } => is(Running) && node.attempt == *attempt,",
+        with: r#"Self::Heartbeat { attempt, .. } => {
+                (is(Running) || without("heartbeat: running")) && (node.attempt == *attempt || without("heartbeat: attempt"))
+            }"#,
+    },
+    Place {
+        file: NODE,
+        find: "(is(Running) || is(Waiting)) && node.attempt == *attempt && node.error.is_none()",
+        with: r#"(is(Running) || is(Waiting) || without("cancel running: running")) && (node.attempt == *attempt || without("cancel running: attempt"))
+                    && (node.error.is_none() || without("cancel running: waits for nobody"))"#,
     },
     Place {
         file: NODE,

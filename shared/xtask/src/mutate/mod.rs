@@ -8,10 +8,11 @@
 mod guards;
 
 use crate::{Error, root};
-use guards::{PLACES, Place};
+use clap::Args;
+use guards::{Place, places};
 use serde_json::Value;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -22,7 +23,10 @@ use std::{
 /// A test that takes longer hangs
 const PATIENCE: Duration = Duration::from_secs(900);
 
-/// What the copy asks whether a guard is there
+/// Where the copy's files ask whether a guard is there
+const ASKED: &str = "shared/domain/src/lib.rs";
+
+/// What they ask
 const WITHOUT: &str = r#"
 /// Whether the run has to do without `guard`
 pub fn without(guard: &str) -> bool {
@@ -31,43 +35,56 @@ pub fn without(guard: &str) -> bool {
 }
 "#;
 
+/// The programs whose tests are run, by package: the quick ones first
+const PROGRAMS: [&str; 4] = ["weir_domain", "router", "patch", "schedules"];
+
+/// What to remove
+#[derive(Debug, Args)]
+pub struct Options {
+    /// Only the guards whose names contain this
+    #[arg(default_value = "")]
+    only: String,
+}
+
 /// Removes each guard in turn; fails where no test does
-pub fn mutate_guards() -> Result<(), Error> {
+pub fn mutate_guards(options: &Options) -> Result<(), Error> {
     let copy = root().join("target/guards");
     copy_sources(&copy)?;
-    for place in PLACES {
-        make_removable(&copy, place)?;
-    }
-    let domain = copy.join("shared/domain/src/lib.rs");
-    let text = fs::read_to_string(&domain).map_err(Error::file(&domain))?;
-    fs::write(&domain, text + WITHOUT).map_err(Error::file(&domain))?;
     let tests = build(&copy)?;
-    println!("{:<44} caught by", "without");
-    let mut missed = Vec::new();
-    for guard in names() {
-        let caught = tests.iter().filter(|(_, test)| !passes(test, Some(guard)));
-        let caught: Vec<_> = caught.map(|(name, _)| name.as_str()).collect();
-        println!("{guard:<44} {}", if caught.is_empty() { "nothing".to_owned() } else { caught.join(", ") });
-        if caught.is_empty() {
-            missed.push(guard.to_owned());
+    println!("{:<52} caught by", "without");
+    let (mut missed, mut caught) = (Vec::new(), BTreeMap::<&str, u32>::new());
+    for guard in names().into_iter().filter(|guard| guard.contains(&options.only)) {
+        let found = tests.iter().find(|(_, test)| !passes(test, Some(guard)));
+        println!("{guard:<52} {}", found.map_or("nothing", |(name, _)| name.as_str()));
+        match found {
+            Some((name, _)) => *caught.entry(name).or_default() += 1,
+            None => missed.push(guard.to_owned()),
         }
     }
+    let by: Vec<_> = caught.iter().map(|(name, count)| format!("{count} by {name}")).collect();
+    let total = caught.values().sum::<u32>();
+    println!("{total} guards are missed when they are gone ({}); {} are not", by.join(", "), missed.len());
     if missed.is_empty() { Ok(()) } else { Err(Error::Checks(missed)) }
 }
 
 /// The guards, as the places name them
 fn names() -> BTreeSet<&'static str> {
-    let named = PLACES.iter().flat_map(|place| place.with.split("without(\"").skip(1));
+    let named = places().flat_map(|place| place.with.split("without(\"").skip(1));
     named.filter_map(|rest| rest.split('"').next()).collect()
 }
 
-/// Copies what git knows of; a file that has not changed stays as it is, so that it is not built again
+/// Copies what git knows of, with every guard made removable; a file that has not changed stays as it is, so that it is
+/// not built again
 fn copy_sources(copy: &Path) -> Result<(), Error> {
     let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
     let listed = listed.map_err(|source| Error::Program { program: "git".to_owned(), source })?;
     for name in String::from_utf8_lossy(&listed.stdout).split('\0').filter(|name| !name.is_empty()) {
         let (from, to) = (root().join(name), copy.join(name));
         let Ok(bytes) = fs::read(&from) else { continue };
+        let bytes = made_removable(name, bytes)?;
+        if fs::read(&to).is_ok_and(|there| there == bytes) {
+            continue;
+        }
         if let Some(folder) = to.parent() {
             fs::create_dir_all(folder).map_err(Error::file(folder))?;
         }
@@ -76,9 +93,23 @@ fn copy_sources(copy: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-fn make_removable(copy: &Path, place: &Place) -> Result<(), Error> {
-    let path = copy.join(place.file);
-    let text = fs::read_to_string(&path).map_err(Error::file(&path))?;
+/// The file `name` as the copy has it
+fn made_removable(name: &str, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+    let mut here = places().filter(|place| place.file == name).peekable();
+    if here.peek().is_none() && name != ASKED {
+        return Ok(bytes);
+    }
+    let mut text = String::from_utf8_lossy(&bytes).into_owned();
+    for place in here {
+        text = removable(&text, place)?;
+    }
+    if name == ASKED {
+        text.push_str(WITHOUT);
+    }
+    Ok(text.into_bytes())
+}
+
+fn removable(text: &str, place: &Place) -> Result<String, Error> {
     let found = text.matches(place.find).count();
     if found != 1 {
         return Err(Error::Failed(format!(
@@ -88,19 +119,19 @@ fn make_removable(copy: &Path, place: &Place) -> Result<(), Error> {
     }
     let own = if place.file.starts_with("shared/domain/") { "crate" } else { "weir_domain" };
     let with = place.with.replace("without(\"", &format!("{own}::without(\""));
-    fs::write(&path, text.replace(place.find, &with)).map_err(Error::file(&path))
+    Ok(text.replace(place.find, &with))
 }
 
 /// Builds the copy's tests: their names and programs
 fn build(copy: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let arguments =
-        ["test", "--no-run", "--message-format=json", "-p", "weir-domain", "-p", "weir-orchestration"];
-    let more = ["-p", "weir-tests", "--lib", "--test", "schedules"];
+    let packages = ["weir-domain", "weir-orchestration", "weir-edge", "weir-tests"];
+    let tests = ["--lib", "--test", "router", "--test", "patch", "--test", "schedules"];
     let mut command = Command::new("cargo");
     command
-        .args(arguments)
-        .args(more)
+        .args(["test", "--no-run", "--message-format=json"])
+        .args(packages.iter().flat_map(|package| ["-p", package]))
+        .args(tests)
         .current_dir(copy)
         .env("CARGO_TARGET_DIR", target)
         .stderr(Stdio::inherit());
@@ -114,7 +145,8 @@ fn build(copy: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
         let name = message.pointer("/target/name")?.as_str()?.to_owned();
         Some((name, PathBuf::from(message.get("executable")?.as_str()?)))
     });
-    let tests: Vec<_> = programs.filter(|(name, _)| name == "weir_domain" || name == "schedules").collect();
+    let mut tests: Vec<_> = programs.filter(|(name, _)| PROGRAMS.contains(&name.as_str())).collect();
+    tests.sort_by_key(|(name, _)| PROGRAMS.iter().position(|program| program == name));
     match tests.iter().find(|(_, test)| !passes(test, None)) {
         None => Ok(tests),
         Some((name, _)) => Err(Error::Failed(format!("`{name}` with every guard in its place"))),
