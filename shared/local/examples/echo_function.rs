@@ -1,7 +1,8 @@
 //! A function for the tests of the host: does what its event says
 //!
 //! `arrive` completes the task token that it is given; `consume` starts the state machine of its
-//! environment for each message; anything else answers its event and what it knows of itself.
+//! environment for each message; `finish` sends a segment round once more; anything else answers its
+//! event and what it knows of itself.
 #![expect(clippy::disallowed_methods, reason = "a function is told what it is by its environment")]
 #![expect(clippy::print_stdout, reason = "what a function prints is what the host must capture")]
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value gives null where there is nothing")]
@@ -27,6 +28,10 @@ async fn answer(event: LambdaEvent<Value>) -> Result<Value, Error> {
             let output = json!({ "node": payload["node"] }).to_string();
             step_functions("SendTaskSuccess", json!({ "taskToken": payload["token"], "output": output }))
                 .await
+        }
+        Ok("finish") => {
+            let round = payload["round"].as_u64().unwrap_or(0);
+            Ok(json!({ "next": if round == 0 { "again" } else { "done" }, "round": round + 1 }))
         }
         Ok("consume") => {
             let machine = std::env::var("MACHINE")?;
