@@ -27,7 +27,7 @@ pub(super) fn figures(layers: usize, width: usize) -> Result<Figures, Error> {
     }
     let graph = Graph::new(nodes).map_err(|e| wrong(&e))?;
     let count = graph.len() as f64;
-    let edges: usize = (1..).zip(graph.nodes()).map(|(ordinal, _)| graph.dependents(ordinal).len()).sum();
+    let edges: usize = graph.numbered().map(|(ordinal, _)| graph.dependents(ordinal).len()).sum();
     let pace = Pace { workers: 40, latency: Latency::default(), spread: false };
     let run = run(graph, &pace, 1).map_err(|e| wrong(&e))?;
     if let Some(violation) = run.violations.first() {

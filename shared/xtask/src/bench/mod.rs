@@ -9,6 +9,7 @@
 //! | `table_write_requests_per_node` | after a node was put, by node; `limit` is 5 + the mean out-degree | ≤ `limit` |
 //! | `makespan_ratio` | makespan ÷ max(longest path, work ÷ workers), nodes of 1 s, simulated | ≤ 1.05 |
 //! | `makespan_ratio_worst_of_20_shapes` | as above, for random graphs of 40 to 400 nodes | ≤ 1.05 |
+//! | `planning` | from a template to the snapshot of 10,000 nodes: median time, and the process's most memory | ≤ 300 ms, ≤ 100 MB |
 //!
 //! Times depend on the machine: compare the ratios of one sitting.
 
@@ -19,6 +20,7 @@ mod process;
 
 use crate::{Error, package, root};
 use serde_json::{Map, Value, json};
+use std::process::{Command, Stdio};
 use weir_edge::function::Artefact;
 
 /// Processes started for each artefact
@@ -53,9 +55,19 @@ pub fn bench() -> Result<(), Error> {
         }),
         "makespan_ratio": each(|it| json!(rounded(it.makespan_ratio))),
         "makespan_ratio_worst_of_20_shapes": rounded(engine::worst_makespan(20)?),
+        "planning": planning()?,
     });
     println!("{figures:#}");
     Ok(())
+}
+
+/// What planning takes: in a program of its own, so that nothing else is in its memory
+fn planning() -> Result<Value, Error> {
+    let mut command = Command::new("cargo");
+    command.args(["run", "--release", "--quiet", "-p", "weir-domain", "--example", "planning"]);
+    let ended = command.current_dir(root()).stderr(Stdio::inherit()).output();
+    let ended = ended.map_err(|source| Error::Program { program: "cargo".to_owned(), source })?;
+    serde_json::from_slice(&ended.stdout).map_err(|error| Error::Failed(format!("planning: {error}")))
 }
 
 /// An entry of each artefact that is there in every version
