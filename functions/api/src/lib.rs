@@ -17,6 +17,7 @@ mod health;
 mod intent;
 mod intervention;
 mod operation;
+mod pack;
 mod patch;
 mod plan;
 mod projection;
@@ -66,6 +67,7 @@ weir_edge::endpoints![
     operation::OperationRunList,
     operation::OperationRunReconcile,
     operation::OperationTimeline,
+    pack::PackList,
     patch::PatchChain,
     patch::PatchCreate,
     patch::PatchGet,

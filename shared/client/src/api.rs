@@ -13,6 +13,7 @@ mod gates;
 mod http;
 mod operations;
 mod projections;
+mod packs;
 mod proof;
 mod retry;
 mod runs;

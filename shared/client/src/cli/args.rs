@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        plan, projection, promote, release, resource, run, version, workflow,
+        pack, plan, projection, promote, release, resource, run, version, workflow,
     },
     style::ColorChoice,
 };
@@ -112,6 +112,9 @@ pub enum Command {
     /// The audit trail
     #[command(subcommand)]
     Audit(audit::Audit),
+    /// Scenario packs: recipes of others, signed
+    #[command(subcommand)]
+    Pack(pack::Pack),
     /// Resources as the definition has them
     #[command(subcommand)]
     Resource(resource::Resource),

@@ -10,6 +10,7 @@ use weir_domain::definition::{
     bundle::{Bundle, MAX_FILE, ROOT, is_safe, matches},
     diagnostic::Diagnostic,
     document::files_named,
+    pack::MANIFEST,
 };
 
 /// Folders within each other; what lies deeper is no part of a definition
@@ -53,6 +54,21 @@ pub fn read(folder: &Path) -> Result<(Bundle, Vec<Diagnostic>), Failure> {
         }
     }
     Ok((Bundle { files }, Vec::new()))
+}
+
+/// The files of a pack's folder, its manifest left out: every YAML file in it
+pub fn pack_files(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
+    let (mut found, mut looked) = (Vec::new(), 0);
+    walk(folder, Path::new(""), 0, &mut found, &mut looked)?;
+    let mut files = BTreeMap::new();
+    for path in found {
+        let is_yaml = Path::new(&path).extension().is_some_and(|it| it == "yaml" || it == "yml");
+        if is_yaml && path != MANIFEST {
+            let bytes = read_file(&folder.join(&path))?;
+            files.insert(path.clone(), text(&folder.join(&path), bytes)?);
+        }
+    }
+    Ok(files)
 }
 
 /// Every file at or below `at`, from the definition's folder; hidden folders and links to folders are left out

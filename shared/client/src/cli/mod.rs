@@ -22,7 +22,7 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, plan,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, pack, plan,
     projection, promote, release, resource, run, version, workflow,
 };
 use exit::{Exit, Failure};
@@ -100,6 +100,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Evidence(command) => evidence::run(session, command).await,
         Command::Audit(command) => audit::run(session, command).await,
         Command::Assignment(command) => command::assignment::run(session, command).await,
+        Command::Pack(command) => pack::run(session, command).await,
         Command::Resource(command) => resource::run(session, command).await,
         Command::Workflow(command) => workflow::run(session, command).await,
         Command::Projections(command) => projection::run(session, command).await,

@@ -13,6 +13,7 @@ mod chain;
 mod definition;
 mod delivery;
 mod gates;
+mod packs;
 mod plans;
 mod proof;
 mod rig;

@@ -34,6 +34,7 @@ pub fn routes() -> Router<Server> {
         .route("/v1/operation-runs", get(runs))
         .route("/v1/operation-runs/{id}", get(one_run))
         .route("/v1/operation-runs/reconcile", post(reconcile))
+        .route("/v1/packs", get(packs))
 }
 
 async fn agents() -> Json<Value> {
@@ -220,4 +221,14 @@ async fn a_deployment_is_shown_with_what_its_targets_say() {
     let shown = weir(&server, "alice", &["deployment", "show", &id]).await;
     assert!(shown.out.contains("target.staging.stg-1") && shown.out.contains("  unpacked\n"), "{shown:?}");
     assert!(!shown.out.contains('\u{1b}'), "{shown:?}");
+}
+
+async fn packs() -> Json<Value> {
+    let scenario = json!({ "id": "scenario.restart", "version": 2, "target_resource_type": "environment",
+        "actions": ["restart"], "requires": [], "provides": [], "risk_metadata": { "level": "medium" } });
+    Json(
+        json!({ "items": [{ "id": "ops", "version": "1.2.0", "source": "marketplace", "vendor": "Acme Works",
+        "signer": "acme", "digest": "sha256:0", "risk": "medium", "scenarios": [scenario],
+        "parts": ["template.restart"], "created_at": time() }] }),
+    )
 }

@@ -1,7 +1,7 @@
 //! Every diagnostic of definitions: a stable code, what it means, and what to do about it
 //!
 //! `W01xx` files and their syntax · `W02xx` fields, references and graphs · `W03xx` secrets · `W06xx` limits ·
-//! `W05xx` plans. A code that has been given out is never given another meaning.
+//! `W05xx` plans · `W07xx` packs. A code that has been given out is never given another meaning.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
@@ -121,6 +121,26 @@ codes! {
         "A file may have 16 MiB, a definition 64 MiB, a resource 256 KiB.";
     TooDeep = "W0603", "values are nested too deeply",
         "No field of any kind needs more than 32 levels.";
+    PackUnreadable = "W0701", "a file that `packs` names is no scenario pack",
+        "A pack is one file that `weir pack build` has written, of a form that this version knows.";
+    PackUnsigned = "W0702", "a scenario pack is not signed",
+        "Whoever makes the pack signs it: `weir pack build --key`. Nothing of an unsigned pack is read.";
+    PackSignerUnknown = "W0703", "nobody who is trusted has signed a scenario pack",
+        "A policy of the kind `packs` names in `signers` whose packs may be imported, each with a public key. Ask whoever \
+         made the pack for theirs, on another way than the pack came.";
+    PackTampered = "W0704", "a scenario pack is not what was signed",
+        "Its bytes have changed since they were signed, or somebody has put a trusted name on them. Get it again from \
+         whoever made it, and tell them.";
+    PackForeign = "W0705", "a scenario pack says what is not for it to say",
+        "A pack holds scenarios, templates and jobs. Environments, policies and whose things are stay with the definition.";
+    PackClash = "W0706", "a scenario pack holds a resource that is there already",
+        "An address names one resource. Rename your own, or ask for a pack with another name for its own.";
+    PackTwice = "W0707", "a scenario pack is there twice",
+        "One version of a pack holds at a time. Remove the older file.";
+    PackRisk = "W0708", "a scenario of a pack is riskier than is allowed",
+        "The policy that trusts its signer says in `max_risk` how risky their scenarios may be; `medium` when it does not.";
+    PackByHand = "W0709", "a resource claims to come from a pack",
+        "`pack` is written by reading a signed pack and by nothing else. Take it away.";
 }
 
 impl Code {

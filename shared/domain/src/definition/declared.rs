@@ -6,6 +6,8 @@ use super::{
     codes::Code,
     diagnostic::{Diagnostic, Diagnostics, Place},
     nearest::nearest,
+    pack,
+    spec::{PACK_FIELD, PolicyKind},
     yaml::{self, Key, Mark, Node, Yaml},
 };
 use crate::scope::Name;
@@ -18,7 +20,7 @@ use strum::IntoEnumIterator as _;
 /// Most resources of a definition
 pub const MAX_RESOURCES: usize = 100_000;
 /// The fields of `weir.yaml` that are no kinds
-const HEADER: [&str; 3] = ["version", "workspace", "files"];
+const HEADER: [&str; 4] = ["version", "workspace", "files", "packs"];
 
 /// A resource as a file declares it
 pub struct Declared {
@@ -37,6 +39,19 @@ pub struct Declarations {
     pub workspace: Option<Name>,
     /// The resources
     pub resources: BTreeMap<Address, Declared>,
+    /// The packs, by name, each with its file
+    pub packs: BTreeMap<String, String>,
+}
+
+/// Where a file comes from
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin<'a> {
+    /// It is `weir.yaml`
+    Root,
+    /// `weir.yaml` names it
+    Own,
+    /// It is in the pack of this name
+    Pack(&'a str),
 }
 
 /// What the files of `bundle` declare
@@ -63,22 +78,34 @@ pub fn declarations(bundle: &Bundle, diagnostics: &mut Diagnostics) -> Declarati
         return all;
     };
     all.workspace = workspace(&root, &node, diagnostics);
-    let files = matched(&patterns(&root, &node, diagnostics), bundle, diagnostics);
-    all.take(&root, node, true, diagnostics);
+    let files = matched(&patterns(&root, &node, "files", diagnostics), bundle, diagnostics);
+    let packs = matched(&patterns(&root, &node, "packs", diagnostics), bundle, diagnostics);
+    all.take(&root, node, Origin::Root, diagnostics);
     for file in files {
         let Some(text) = bundle.files.get(file) else { continue };
         let name: Arc<str> = file.into();
         if let Some(node) = yaml::parse(&name, text, diagnostics) {
-            all.take(&name, node, false, diagnostics);
+            all.take(&name, node, Origin::Own, diagnostics);
         }
+    }
+    // Last: whom to trust is said by what is the definition's own.
+    let trusted = all.signers();
+    for file in packs {
+        let Some(text) = bundle.files.get(file) else { continue };
+        pack::declare(&mut all, file, text, &trusted, diagnostics);
     }
     all
 }
 
-/// The `files` of `weir.yaml`, each with its place
-fn patterns(file: &Arc<str>, root: &Node, diagnostics: &mut Diagnostics) -> Vec<(String, Place)> {
+/// The paths and patterns that `weir.yaml` names as its `field`, each with its place
+fn patterns(
+    file: &Arc<str>,
+    root: &Node,
+    field: &str,
+    diagnostics: &mut Diagnostics,
+) -> Vec<(String, Place)> {
     let mut patterns = Vec::new();
-    let Some(node) = root.get("files") else { return patterns };
+    let Some(node) = root.get(field) else { return patterns };
     let items =
         if let Yaml::List(items) = &node.value { items.as_slice() } else { std::slice::from_ref(node) };
     for item in items {
@@ -102,14 +129,24 @@ fn patterns(file: &Arc<str>, root: &Node, diagnostics: &mut Diagnostics) -> Vec<
     patterns
 }
 
-/// The paths and patterns that the `weir.yaml` in `text` names: the files to read besides it
+/// The paths and patterns that the `weir.yaml` in `text` names: the files to read besides it, packs included
 pub fn files_named(text: &str) -> Result<Vec<String>, Vec<Diagnostic>> {
+    named(text, &["files", "packs"])
+}
+
+/// As [`files_named`], those of packs only
+pub fn packs_named(text: &str) -> Result<Vec<String>, Vec<Diagnostic>> {
+    named(text, &["packs"])
+}
+
+fn named(text: &str, fields: &[&str]) -> Result<Vec<String>, Vec<Diagnostic>> {
     let mut diagnostics = Diagnostics::default();
     let root: Arc<str> = ROOT.into();
-    let named = match yaml::parse(&root, text, &mut diagnostics) {
-        Some(node) => patterns(&root, &node, &mut diagnostics),
-        None => Vec::new(),
-    };
+    let node = yaml::parse(&root, text, &mut diagnostics);
+    let mut named = Vec::new();
+    for field in fields {
+        named.extend(node.iter().flat_map(|node| patterns(&root, node, field, &mut diagnostics)));
+    }
     if diagnostics.refuse() {
         Err(diagnostics.finish())
     } else {
@@ -179,15 +216,31 @@ fn workspace(file: &Arc<str>, root: &Node, diagnostics: &mut Diagnostics) -> Opt
 }
 
 impl Declarations {
+    /// Whose packs are trusted, as far as the policies say so that have been read
+    fn signers(&self) -> pack::Signers {
+        let policies = self.resources.iter().filter(|(address, _)| address.kind() == Kind::Policy);
+        let of_packs = policies.filter(|(_, policy)| {
+            policy.node.get("kind").and_then(|kind| kind.value.as_text()) == Some(PolicyKind::PACKS)
+        });
+        let mut signers = pack::Signers::new();
+        for (_, policy) in of_packs {
+            let Some(Node { value: Yaml::Map(said), .. }) = policy.node.get("signers") else { continue };
+            let key = |node: &Node| node.value.as_text().map(str::to_owned);
+            signers.extend(said.iter().filter_map(|(name, node)| Some((name.text.clone(), key(node)?))));
+        }
+        signers
+    }
+
     /// The resources of one file
-    fn take(&mut self, file: &Arc<str>, node: Node, is_root: bool, diagnostics: &mut Diagnostics) {
+    pub fn take(&mut self, file: &Arc<str>, node: Node, origin: Origin<'_>, diagnostics: &mut Diagnostics) {
+        let is_root = origin == Origin::Root;
         let place = node.mark.in_file(file);
         let entries = node.value.into_entries().unwrap_or_else(|found| {
             refuse(place, format!("expected a mapping of kinds, found {found}"), diagnostics)
         });
         for (key, node) in entries {
             match key.text.parse::<Kind>() {
-                Ok(kind) => self.take_kind(file, kind, node, diagnostics),
+                Ok(kind) => self.take_kind(file, kind, node, origin, diagnostics),
                 Err(_) if is_root && HEADER.contains(&key.text.as_str()) => {}
                 Err(_) => {
                     let kinds = Kind::iter().map(Kind::as_str);
@@ -202,14 +255,27 @@ impl Declarations {
         }
     }
 
-    fn take_kind(&mut self, file: &Arc<str>, kind: Kind, node: Node, diagnostics: &mut Diagnostics) {
+    fn take_kind(
+        &mut self,
+        file: &Arc<str>,
+        kind: Kind,
+        node: Node,
+        origin: Origin<'_>,
+        diagnostics: &mut Diagnostics,
+    ) {
         let place = node.mark.in_file(file);
         let entries = node.value.into_entries().unwrap_or_else(|found| {
             let message = format!("expected names of kind `{kind}` and their fields, found {found}");
             refuse(place, message, diagnostics)
         });
         for (key, node) in entries {
-            self.take_resource(file, kind, &key, node, diagnostics);
+            let by_hand = node.get(PACK_FIELD).filter(|_| !matches!(origin, Origin::Pack(_)));
+            if let Some(claim) = by_hand.filter(|_| pack::PACK_KINDS.contains(&kind)) {
+                let (code, place) = (Code::PackByHand, claim.mark.in_file(file));
+                let message = "no resource that is written here comes from a pack";
+                diagnostics.push(Diagnostic::error(code, place, message).help(code.help()));
+            }
+            self.take_resource(file, kind, &key, node, origin, diagnostics);
         }
     }
 
@@ -219,6 +285,7 @@ impl Declarations {
         kind: Kind,
         key: &Key,
         mut node: Node,
+        origin: Origin<'_>,
         diagnostics: &mut Diagnostics,
     ) {
         let place = key.mark.in_file(file);
@@ -240,10 +307,16 @@ impl Declarations {
             }
             let Place { file, line, .. } = first.mark.in_file(&first.file);
             let note = format!("it is declared first in {file}:{line}");
-            diagnostics.push(
-                Diagnostic::error(Code::DuplicateAddress, place, format!("`{address}` is declared twice"))
-                    .note(note),
-            );
+            let clash = match origin {
+                Origin::Root | Origin::Own => {
+                    Diagnostic::error(Code::DuplicateAddress, place, format!("`{address}` is declared twice"))
+                }
+                Origin::Pack(pack) => {
+                    let message = format!("the pack `{pack}` holds `{address}`, which is there already");
+                    Diagnostic::error(Code::PackClash, place, message).help(Code::PackClash.help())
+                }
+            };
+            diagnostics.push(clash.note(note));
         } else if self.resources.len() == MAX_RESOURCES {
             let message = format!("there are more than {MAX_RESOURCES} resources");
             diagnostics.push(

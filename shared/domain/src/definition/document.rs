@@ -9,7 +9,7 @@ use super::{
     diagnostic::{Diagnostic, Diagnostics, Place},
     resolve::Names,
     shape::{self, Shape},
-    spec::{self, ApprovalRule, Environment, Ownership, Policy},
+    spec::{self, ApprovalRule, Environment, Ownership, Policy, Scenario},
     state::State,
     yaml::{self, Mark, Yaml},
 };
@@ -23,7 +23,7 @@ use std::{
     sync::Arc,
 };
 
-pub use super::declared::{MAX_RESOURCES, files_named};
+pub use super::declared::{MAX_RESOURCES, files_named, packs_named};
 
 /// Largest resource, in bytes of canonical JSON: it is an item of the table
 pub const MAX_RESOURCE: usize = 256 << 10;
@@ -91,7 +91,7 @@ pub fn read(bundle: &Bundle, applied: Option<&State>) -> Result<Reading, NotCano
         return Ok(Reading { definition: None, diagnostics: wrong });
     }
     let mut diagnostics = Diagnostics::default();
-    let Declarations { workspace, resources: declared } = declarations(bundle, &mut diagnostics);
+    let Declarations { workspace, resources: declared, packs: _ } = declarations(bundle, &mut diagnostics);
     let applied = applied.map(|state| state.resources().keys().cloned().collect()).unwrap_or_default();
     let names = Names::new(declared.keys(), applied);
     let mut resources = BTreeMap::new();
@@ -102,6 +102,7 @@ pub fn read(bundle: &Bundle, applied: Option<&State>) -> Result<Reading, NotCano
     }
     check_tenants(&resources, &mut diagnostics);
     check_approvals(&resources, &mut diagnostics);
+    check_risks(&resources, &mut diagnostics);
     let refused = diagnostics.refuse();
     let definition = match workspace.filter(|_| !refused) {
         Some(workspace) => Some(Definition { workspace, digest: bundle.digest()?, resources }),
@@ -234,6 +235,26 @@ fn check_approvals(resources: &BTreeMap<Address, Resource>, diagnostics: &mut Di
                 Diagnostic::error(Code::NobodyEligible, resource.place.clone(), message)
                     .help(Code::NobodyEligible.help()),
             );
+        }
+    }
+}
+
+/// No scenario of a pack is riskier than the policies allow that trust whoever has signed it
+fn check_risks(resources: &BTreeMap<Address, Resource>, diagnostics: &mut Diagnostics) {
+    let policies = policies(resources);
+    let allowed = |signer: &str| {
+        let trusting = policies.iter().filter(|(_, policy)| policy.signers.contains_key(signer));
+        trusting.map(|(_, policy)| policy.risk_allowed()).min()
+    };
+    for (address, resource) in resources {
+        let Some(scenario) = resource.spec::<Scenario>() else { continue };
+        let Some(pack) = &scenario.pack else { continue };
+        let level = scenario.risk_metadata.level;
+        if allowed(&pack.signer).is_none_or(|allowed| level > allowed) {
+            let said = serde_json::to_value(level).unwrap_or_default();
+            let message = format!("`{address}` of the pack `{}` is of risk {said}", pack.name);
+            let diagnostic = Diagnostic::error(Code::PackRisk, resource.place.clone(), message);
+            diagnostics.push(diagnostic.help(Code::PackRisk.help()));
         }
     }
 }

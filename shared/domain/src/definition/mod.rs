@@ -29,6 +29,7 @@ pub mod document;
 pub mod expression;
 mod groups;
 pub mod nearest;
+pub mod pack;
 pub mod plan;
 mod resolve;
 mod shape;

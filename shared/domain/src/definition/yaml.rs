@@ -25,6 +25,9 @@ pub struct Mark {
 }
 
 impl Mark {
+    /// The beginning of a file
+    pub const START: Self = Self { line: 1, column: 1, length: 1 };
+
     /// The place in `file`
     pub fn in_file(self, file: &Arc<str>) -> Place {
         Place { file: Arc::clone(file), line: self.line, column: self.column, length: self.length }

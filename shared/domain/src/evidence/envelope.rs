@@ -27,8 +27,13 @@ pub enum EvidenceError {
     #[error("the public key cannot be read: expected a P-256 key in PEM")]
     Key,
     /// The envelope holds something else than a statement
-    #[error("the envelope holds `{0}`, not an in-toto statement")]
-    PayloadType(String),
+    #[error("the envelope holds `{found}`, not `{expected}`")]
+    PayloadType {
+        /// What it holds
+        found: String,
+        /// What it should
+        expected: String,
+    },
     /// The payload or a signature is not base64, or the statement is not one of ours
     #[error("the {0} cannot be read")]
     Unreadable(&'static str),
@@ -108,8 +113,13 @@ impl Statement {
 impl Envelope {
     /// The envelope around `payload`, whose [`pae`] `keyid` has signed with `der`
     pub fn new(payload: &[u8], keyid: &str, der: &[u8]) -> Self {
+        Self::of(PAYLOAD_TYPE, payload, keyid, der)
+    }
+
+    /// The same around a payload that is no statement
+    pub fn of(payload_type: &str, payload: &[u8], keyid: &str, der: &[u8]) -> Self {
         Self {
-            payload_type: PAYLOAD_TYPE.to_owned(),
+            payload_type: payload_type.to_owned(),
             payload: STANDARD.encode(payload),
             signatures: vec![Signature { keyid: keyid.to_owned(), sig: STANDARD.encode(der) }],
         }
@@ -126,9 +136,19 @@ pub fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 ///
 /// Needs nothing but the envelope and the key: `public_key_pem` is what KMS gives for the signing key.
 pub fn verify(envelope: &Envelope, public_key_pem: &str) -> Result<Statement, EvidenceError> {
+    let payload = open(envelope, PAYLOAD_TYPE, public_key_pem)?;
+    let statement: Statement =
+        serde_json::from_slice(&payload).map_err(|_| EvidenceError::Unreadable("statement"))?;
+    consistent(&statement)?;
+    Ok(statement)
+}
+
+/// The payload of `envelope`, if it is of this type and the key signed it
+pub fn open(envelope: &Envelope, payload_type: &str, public_key_pem: &str) -> Result<Vec<u8>, EvidenceError> {
     let key = VerifyingKey::from_public_key_pem(public_key_pem).map_err(|_| EvidenceError::Key)?;
-    if envelope.payload_type != PAYLOAD_TYPE {
-        return Err(EvidenceError::PayloadType(envelope.payload_type.chars().take(80).collect()));
+    if envelope.payload_type != payload_type {
+        let (found, expected) = (envelope.payload_type.chars().take(80).collect(), payload_type.to_owned());
+        return Err(EvidenceError::PayloadType { found, expected });
     }
     let payload = STANDARD.decode(&envelope.payload).map_err(|_| EvidenceError::Unreadable("payload"))?;
     let signed = pae(&envelope.payload_type, &payload);
@@ -139,10 +159,7 @@ pub fn verify(envelope: &Envelope, public_key_pem: &str) -> Result<Statement, Ev
     if !envelope.signatures.iter().any(|signature| by_key(signature).is_some()) {
         return Err(EvidenceError::Signature);
     }
-    let statement: Statement =
-        serde_json::from_slice(&payload).map_err(|_| EvidenceError::Unreadable("statement"))?;
-    consistent(&statement)?;
-    Ok(statement)
+    Ok(payload)
 }
 
 /// Whether the statement's own parts agree with the packet that it carries
@@ -210,6 +227,7 @@ mod tests {
             actors: BTreeMap::from([("requested_by".to_owned(), Actor::system("test"))]),
             decision: Some(Decision { result: "allow".to_owned(), gates: Vec::new() }),
             execution: None,
+            statement: serde_json::Map::new(),
             previous: None,
         };
         let at = Time::from(Millis(1_000));

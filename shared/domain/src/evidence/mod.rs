@@ -7,7 +7,7 @@
 mod envelope;
 mod packet;
 
-pub use envelope::{Envelope, EvidenceError, PAYLOAD_TYPE, Signature, Statement, Subject, pae, verify};
+pub use envelope::{Envelope, EvidenceError, PAYLOAD_TYPE, Signature, Statement, Subject, open, pae, verify};
 pub use packet::{
     Decision, EvidenceContent, EvidencePacket, Execution, ExecutionNode, GateRecord, PacketType, ReleaseRef,
 };

@@ -17,6 +17,7 @@ pub mod intent;
 pub mod intervention;
 pub mod operation;
 pub mod operation_run;
+pub mod pack;
 pub mod page;
 pub mod patch;
 pub mod plan;

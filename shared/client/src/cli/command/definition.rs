@@ -64,7 +64,7 @@ pub fn validate(session: &mut Session, command: &Validate) -> Result<Exit, Failu
 }
 
 /// The folder's files, and what came of reading them
-fn checked(folder: &Path) -> Result<(Bundle, Reading), Failure> {
+pub(super) fn checked(folder: &Path) -> Result<(Bundle, Reading), Failure> {
     let (bundle, wrong) = folder::read(folder)?;
     if !wrong.is_empty() {
         return Ok((bundle, Reading { definition: None, diagnostics: wrong }));
@@ -74,7 +74,7 @@ fn checked(folder: &Path) -> Result<(Bundle, Reading), Failure> {
 }
 
 /// Shows what is wrong, each at its place
-fn complain(session: &mut Session, found: &[Diagnostic], bundle: &Bundle) {
+pub(super) fn complain(session: &mut Session, found: &[Diagnostic], bundle: &Bundle) {
     if found.is_empty() {
         return;
     }

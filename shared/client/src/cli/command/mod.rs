@@ -12,6 +12,7 @@ pub mod help;
 pub mod intervention;
 pub mod operation;
 pub mod ops;
+pub mod pack;
 pub mod plan;
 pub mod projection;
 pub mod promote;

@@ -1,6 +1,6 @@
 //! `job`: a job that templates share
 
-use super::{Backoff, FreeForm, Ownership, SecretRef, Spec, Weight};
+use super::{Backoff, FreeForm, Ownership, PackRef, Ref, SecretRef, Spec, Weight};
 use crate::definition::address::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,13 @@ pub struct Job {
     /// The secrets that it may see
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secrets: Vec<SecretRef>,
+    /// The job that undoes it, where an operation takes back what it did; it is given what this one was given, under what
+    /// it says itself, in which `${outputs.<name>}` is what this one gave
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Ref<Job>>,
+    /// The pack that it comes from, if others have written it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackRef>,
 }
 
 const fn one() -> u32 {
@@ -54,6 +61,9 @@ impl Spec for Job {
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         if after.secrets.iter().any(|secret| !before.secrets.contains(secret)) {
             return Weight::narrowing("it may see a secret that it could not see before");
+        }
+        if before.compensation.is_some() && after.compensation.is_none() {
+            return Weight::narrowing("nothing undoes it any more");
         }
         Weight::reversible()
     }

@@ -18,6 +18,7 @@ pub mod gate;
 mod graph;
 mod integration;
 mod job;
+mod pack;
 mod pipeline;
 mod plugin;
 mod plugin_instance;
@@ -47,6 +48,7 @@ pub use gate::{
 pub use graph::Graph;
 pub use integration::{Integration, IntegrationConfig, IntegrationType, IntegrationUser};
 pub use job::Job;
+pub use pack::{PACK_FIELD, PackRef};
 pub use pipeline::{Pipeline, PipelineTarget, WriteMode};
 pub use plugin::Plugin;
 pub use plugin_instance::PluginInstance;

@@ -1,9 +1,10 @@
 //! `policy`: who must agree, and what else must be so
 
-use super::{Environment, Finding, GateConfig, Ownership, Ref, Spec, Weight};
+use super::{Environment, Finding, GateConfig, Ownership, Ref, Risk, Spec, Weight};
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What must be so before a release is brought to an environment (requirement 004)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +35,12 @@ pub struct Policy {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 60, max = 31536000))]
     pub expires_after_s: Option<u32>,
+    /// Whose scenario packs may be imported, where the kind is `packs`: name → P-256 public key in PEM
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub signers: BTreeMap<String, String>,
+    /// How risky a scenario of their packs may be; `medium` when left out
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_risk: Option<Risk>,
 }
 
 /// What a policy rules
@@ -44,6 +51,13 @@ pub enum PolicyKind {
     Approval,
     /// A gate of its own
     Gate,
+    /// Whose scenario packs may be imported
+    Packs,
+}
+
+impl PolicyKind {
+    /// How the kind of packs is written, for who has to know before policies are read as such
+    pub const PACKS: &'static str = "packs";
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
@@ -112,8 +126,23 @@ impl Spec for Policy {
         found
     }
 
+    fn weigh_create(after: &Self) -> Weight {
+        match after.signers.keys().next() {
+            Some(_) => Weight::narrowing(after.trusting(after.signers.keys())),
+            None => Weight::reversible(),
+        }
+    }
+
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         let mut weight = Weight::reversible();
+        let is_new = |(name, key): &(&String, &String)| before.signers.get(*name) != Some(*key);
+        let new: Vec<&String> = after.signers.iter().filter(is_new).map(|(name, _)| name).collect();
+        if !new.is_empty() {
+            weight = weight.and(Weight::narrowing(after.trusting(new)));
+        }
+        if before.risk_allowed() < after.risk_allowed() {
+            weight = weight.and(Weight::narrowing("riskier packs may be imported"));
+        }
         if before.kind != after.kind || before.gate != after.gate {
             weight = weight.and(Weight::narrowing("its gate asks for something else"));
         }
@@ -149,6 +178,38 @@ impl Spec for Policy {
 }
 
 impl Policy {
+    /// How risky a scenario of the signers' packs may be
+    pub fn risk_allowed(&self) -> Risk {
+        self.max_risk.unwrap_or_default()
+    }
+
+    fn trusting<'a>(&self, signers: impl IntoIterator<Item = &'a String>) -> String {
+        let names: Vec<_> = signers.into_iter().map(|name| format!("`{name}`")).collect();
+        format!("scenarios that {} has signed may be imported", names.join(", "))
+    }
+
+    /// What a policy of packs says that nothing reads, and keys that are none
+    fn wrong_signers(&self) -> Vec<Finding> {
+        let finding = |path: String, code, message: &str| Finding {
+            path,
+            code,
+            message: message.to_owned(),
+            help: None,
+        };
+        if self.signers.is_empty() {
+            return vec![finding(String::new(), Code::MissingField, "`signers` is missing")];
+        }
+        if self.gate.is_some() || self.required_approvals > 0 || !self.environments.is_empty() {
+            let message = "a policy of packs asks for no approval and has no environment";
+            return vec![finding("kind".to_owned(), Code::Contradiction, message)];
+        }
+        let unreadable = |(_, key): &(&String, &String)| crate::definition::pack::key_id(key).is_none();
+        let wrong = self.signers.iter().filter(unreadable).map(|(name, _)| {
+            finding(format!("signers.{name}"), Code::Format, "this is no P-256 public key in PEM")
+        });
+        wrong.collect()
+    }
+
     /// What its kind asks for and is not there, or is there and nothing reads it
     fn misfits(&self) -> Vec<Finding> {
         let finding = |path: &str, code, message: &str| {
@@ -158,7 +219,14 @@ impl Policy {
             || !self.eligible_groups.is_empty()
             || self.require_sod
             || self.expires_after_s.is_some();
+        let trusts = !self.signers.is_empty() || self.max_risk.is_some();
         match (self.kind, &self.gate) {
+            (PolicyKind::Packs, _) => self.wrong_signers(),
+            (PolicyKind::Approval | PolicyKind::Gate, _) if trusts => finding(
+                "kind",
+                Code::Contradiction,
+                "a policy that says whose packs are trusted is of the kind `packs`",
+            ),
             (PolicyKind::Approval, Some(_)) => {
                 finding("gate", Code::Contradiction, "a policy with a `gate` is of the kind `gate`")
             }

@@ -1,6 +1,6 @@
 //! `scenario`: a recipe
 
-use super::{Ownership, Ref, Spec, Template, Weight};
+use super::{Ownership, PackRef, Ref, Spec, Template, Weight};
 use crate::definition::address::Kind;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub struct Scenario {
     pub risk_metadata: RiskMetadata,
     /// The graph that it follows
     pub template: Ref<Template>,
+    /// The pack that it comes from, if others have written it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackRef>,
 }
 
 /// Where a scenario comes from
@@ -75,6 +78,17 @@ impl Spec for Scenario {
     const KIND: Kind = Kind::Scenario;
     const OWNERSHIP: Ownership = Ownership::Either;
     const PROVIDER: &'static str = "weir.planner";
+
+    fn weigh_create(after: &Self) -> Weight {
+        let level = after.risk_metadata.level;
+        match &after.pack {
+            Some(pack) if level >= Risk::High => Weight::narrowing(format!(
+                "a recipe of `{}` may be run, and it says that many notice",
+                pack.vendor
+            )),
+            Some(_) | None => Weight::reversible(),
+        }
+    }
 
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         let mut weight = Weight::reversible();

@@ -1,8 +1,8 @@
 //! `template`: the graph that a recipe follows
 
 use super::{
-    Constraints, Finding, ForEach, FreeForm, GateConfig, InputType, Job, Ownership, Ref, Spec, Weight,
-    step::misuse,
+    Constraints, Finding, ForEach, FreeForm, GateConfig, InputType, Job, Ownership, PackRef, Ref, Spec,
+    Weight, step::misuse,
 };
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
@@ -31,6 +31,9 @@ pub struct Template {
     /// What a person may change in a plan made from it, as `<node>.<field>`
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub editable_points: Vec<String>,
+    /// The pack that it comes from, if others have written it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pack: Option<PackRef>,
 }
 
 /// What a template must be given
@@ -92,6 +95,9 @@ pub struct NodeSpec {
     /// What its failure means
     #[serde(default)]
     pub on_failure: NodeFailure,
+    /// The job that undoes it, where the operation takes back what it did; that of its `job` when left out
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Ref<Job>>,
     /// Seconds that one attempt may take
     #[serde(default = "ten_minutes")]
     #[schemars(range(min = 1, max = 86400))]
@@ -220,6 +226,7 @@ impl Spec for Template {
         }
         self.check_references(&names, &mut found);
         self.check_gates(&mut found);
+        self.check_compensations(&mut found);
         if let Some((first, cycle)) = self.cycle(&names) {
             found.push(finding(
                 &format!("nodes.{first}.depends_on"),
@@ -309,6 +316,17 @@ impl Template {
                     found.push(finding(&format!("nodes.{i}.gate"), Code::Contradiction, message, help));
                 }
                 (None, false) => {}
+            }
+        }
+    }
+
+    /// Only what was done can be undone
+    fn check_compensations(&self, found: &mut Vec<Finding>) {
+        for (i, node) in self.nodes.iter().enumerate() {
+            if node.compensation.is_some() && node.node_type != NodeType::Job {
+                let message = format!("`{}` is a {}, and only a job is undone", node.id, node.node_type);
+                let help = Some("say it at the job that it is about".to_owned());
+                found.push(finding(&format!("nodes.{i}.compensation"), Code::Contradiction, message, help));
             }
         }
     }

@@ -22,6 +22,7 @@ pub(super) fn guard(guarded: Guarded<'_>) -> Result<(Vec<PlanNode>, BTreeSet<Nod
         nodes: Vec::new(),
         outputs: BTreeMap::new(),
         editable_points: Vec::new(),
+        pack: None,
     };
     let policies = guarded.policies.iter().map(|(address, policy): &(Address, Policy)| (address, policy));
     let request = DeliveryRequest {

@@ -1,0 +1,7 @@
+//! Scenario packs
+
+mod list;
+#[cfg(test)]
+mod tests;
+
+pub use list::PackList;
