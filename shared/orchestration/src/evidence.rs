@@ -6,6 +6,7 @@ use crate::{
     gates,
     records::record,
 };
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use weir_domain::{
     delivery::{GateOutcome, Promotion, PromotionCommand, Release, TargetState},
@@ -16,7 +17,7 @@ use weir_domain::{
     },
     gate::VerdictResult,
     id::{EvidenceId, Id as _, OperationId},
-    operation::OperationStatus,
+    operation::{OperationStatus, OperationType},
     plan::Executor,
     time::Millis,
     timeline::TimelineKind,
@@ -31,9 +32,23 @@ pub fn evidence_id(operation: OperationId, packet: PacketType) -> EvidenceId {
     EvidenceId::derived(operation.millis(), &format!("{operation}/{}", packet.as_str()))
 }
 
-/// The node that states what the gates decided; everything after it happens under that statement
+/// The packet that one node of a scenario leaves: a statement of its own beside the one of the whole operation
+fn statement_id(operation: OperationId, ordinal: u32) -> EvidenceId {
+    EvidenceId::derived(operation.millis(), &format!("{operation}/{ordinal}/statement"))
+}
+
+/// The node that states how things stand: in a delivery what the gates decided, and everything after it happens under
+/// that statement; in a scenario what was done so far, and what its template has it say
 pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
     let nodes = engine.all_nodes(d.operation).await?;
+    let info = &d.operation.info;
+    if info.operation_type == OperationType::ScenarioRun {
+        let said = d.plan_node.job_contract.as_ref().map(|contract| contract.inputs.clone());
+        let said = said.unwrap_or_default();
+        let id = statement_id(info.operation_id, d.node.ordinal);
+        Packet { id, packet_type: PacketType::ScenarioRun, said }.write(engine, d.operation, &nodes).await?;
+        return Ok(Decided::Yes);
+    }
     write(engine, d.operation, PacketType::ReleaseDecision, &nodes).await?;
     engine
         .change_promotion(d.operation, |promotion| promotion.clone().after(PromotionCommand::Approve).ok())
@@ -48,43 +63,63 @@ pub(crate) async fn write(
     packet_type: PacketType,
     nodes: &[NodeRun],
 ) -> Result<(), EngineError> {
-    let info = &operation.info;
-    let id = evidence_id(info.operation_id, packet_type);
-    let key = Key::entity(&info.scope, EvidenceRow::KIND, id);
-    if engine.table.get(&key).await?.is_some() {
-        return Ok(());
+    let id = evidence_id(operation.info.operation_id, packet_type);
+    Packet { id, packet_type, said: Map::new() }.write(engine, operation, nodes).await
+}
+
+/// A packet that is to be written
+struct Packet {
+    id: EvidenceId,
+    packet_type: PacketType,
+    /// What the node that writes it was given to say
+    said: Map<String, Value>,
+}
+
+impl Packet {
+    async fn write(
+        self,
+        engine: &Engine,
+        operation: &Operation,
+        nodes: &[NodeRun],
+    ) -> Result<(), EngineError> {
+        let (info, id, packet_type) = (&operation.info, self.id, self.packet_type);
+        let key = Key::entity(&info.scope, EvidenceRow::KIND, id);
+        if engine.table.get(&key).await?.is_some() {
+            return Ok(());
+        }
+        let packet = match engine.ledger.evidence_get(info.operation_id, id).await? {
+            // Written before, by somebody who died before it was listed.
+            Some(bytes) => read(engine, &bytes).await?,
+            None => seal(engine, operation, self, nodes).await?,
+        };
+        let row = EvidenceRow {
+            id,
+            packet_type,
+            operation_id: info.operation_id,
+            promotion_id: info.promotion_id,
+            content_hash: packet.content_hash,
+            signer_key_ref: packet.signer_key_ref,
+            created_at: packet.created_at,
+        };
+        let message = format!("{} evidence {id}", packet_type.as_str());
+        let event = engine.event(operation, TimelineKind::EvidenceWritten, message, None)?;
+        engine.commit(&[Write::Create(record(&info.scope, &row)?), event]).await?;
+        Ok(())
     }
-    let packet = match engine.ledger.evidence_get(info.operation_id, id).await? {
-        // Written before, by somebody who died before it was listed.
-        Some(bytes) => read(engine, &bytes).await?,
-        None => seal(engine, operation, packet_type, id, nodes).await?,
-    };
-    let row = EvidenceRow {
-        id,
-        packet_type,
-        operation_id: info.operation_id,
-        promotion_id: info.promotion_id,
-        content_hash: packet.content_hash,
-        signer_key_ref: packet.signer_key_ref,
-        created_at: packet.created_at,
-    };
-    let message = format!("{} evidence {id}", packet_type.as_str());
-    let event = engine.event(operation, TimelineKind::EvidenceWritten, message, None)?;
-    engine.commit(&[Write::Create(record(&info.scope, &row)?), event]).await?;
-    Ok(())
 }
 
 /// Signs the packet and keeps it; where another writer was first, that one's is the packet
 async fn seal(
     engine: &Engine,
     operation: &Operation,
-    packet_type: PacketType,
-    id: EvidenceId,
+    packet: Packet,
     nodes: &[NodeRun],
 ) -> Result<EvidencePacket, EngineError> {
     let info = &operation.info;
     let now = engine.clock.now();
-    let content = content(engine, operation, packet_type, nodes).await?;
+    let Packet { id, packet_type, said } = packet;
+    let content =
+        EvidenceContent { statement: said, ..content(engine, operation, packet_type, nodes).await? };
     let key_ref = engine.signer.key_ref().to_owned();
     let packet = EvidencePacket::new(
         id,
@@ -153,6 +188,7 @@ async fn content(
         environment: info.environment.clone(),
         actors,
         decision: (info.promotion_id.is_some() || !outcomes.is_empty()).then(|| decision(&outcomes)),
+        statement: Map::new(),
         execution: if done { Some(execution(engine, operation, nodes).await?) } else { None },
         previous: info.rollback_of,
     })

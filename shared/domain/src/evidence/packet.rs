@@ -169,9 +169,12 @@ pub struct EvidenceContent {
     /// What was decided
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// What was done
+    /// What was done; in a statement that a node of a scenario makes, up to then
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub execution: Option<Execution>,
+    /// What the node that makes the statement was given to say
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    pub statement: serde_json::Map<String, serde_json::Value>,
     /// The operation that this one takes back
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<OperationId>,

@@ -17,6 +17,7 @@ use crate::{
         address::Address,
         spec::{self, Component, Delivery, Environment, Policy, Template},
     },
+    gate::GateContext,
     id::ReleaseId,
     plan::{
         BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
@@ -147,6 +148,13 @@ fn roll(
         spec::Strategy::AllAtOnce => targets.len(),
         spec::Strategy::Rolling => usize::try_from(delivery.batch_size).unwrap_or(usize::MAX),
     };
+    let inputs = serde_json::Map::new();
+    let context = frozen_by.map(|request| GateContext {
+        environment: Some((request.environment, request.environment_spec)),
+        policy: None,
+        inputs: &inputs,
+    });
+    let laying = Laying { template, on_failure, gates: context.as_ref() };
     for (number, batch) in (1..).zip(targets.chunks(size.max(1))) {
         if let Some(request) = frozen_by.filter(|_| number > 1) {
             // A window that began, or ended, while an earlier batch ran holds this one.
@@ -156,7 +164,7 @@ fn roll(
         }
         let mut last = BTreeSet::new();
         for target in batch {
-            last.extend(lay_target(nodes, target, &after, template, on_failure, number)?);
+            last.extend(laying.target(nodes, target, &after, number)?);
         }
         if delivery.max_failed > 0 {
             let check = batch_check(number, last, delivery)?;
@@ -168,22 +176,31 @@ fn roll(
     Ok(())
 }
 
-/// One target's components, one after the other; returns the nodes that the next batch waits for
-fn lay_target(
-    nodes: &mut Vec<PlanNode>,
-    target: &Target<'_>,
-    after: &BTreeSet<NodeId>,
-    template: &Template,
+/// How every target is laid
+struct Laying<'a> {
+    template: &'a Template,
     on_failure: OnFailure,
-    batch: u32,
-) -> Result<BTreeSet<NodeId>, PlanError> {
-    let mut after = after.clone();
-    for (target, what, suffix) in target {
-        let laid = fragment::lay(template, &Place { target, what, suffix }, &after, on_failure)?;
-        after = laid.last.into_iter().collect();
-        nodes.extend(laid.nodes.into_iter().map(|node| PlanNode { batch: Some(batch), ..node }));
+    gates: Option<&'a GateContext<'a>>,
+}
+
+impl Laying<'_> {
+    /// One target's components, one after the other; returns the nodes that the next batch waits for
+    fn target(
+        &self,
+        nodes: &mut Vec<PlanNode>,
+        target: &Target<'_>,
+        after: &BTreeSet<NodeId>,
+        batch: u32,
+    ) -> Result<BTreeSet<NodeId>, PlanError> {
+        let mut after = after.clone();
+        for (target, what, suffix) in target {
+            let place = Place { target, what, suffix };
+            let laid = fragment::lay(self.template, &place, &after, self.on_failure, self.gates)?;
+            after = laid.last.into_iter().collect();
+            nodes.extend(laid.nodes.into_iter().map(|node| PlanNode { batch: Some(batch), ..node }));
+        }
+        Ok(after)
     }
-    Ok(after)
 }
 
 fn batch_check(number: u32, after: BTreeSet<NodeId>, delivery: &Delivery) -> Result<PlanNode, PlanError> {

@@ -2,13 +2,14 @@
 
 use super::{
     COMMAND_RUN, DEPLOY_HOST, Deployable, HTTP_CALL, LAMBDA_INVOKE, PlanError, VERIFY_COMMAND, VERIFY_HTTP,
-    VERIFY_METRIC, VERIFY_TCP,
+    VERIFY_METRIC, VERIFY_TCP, gate_node,
 };
 use crate::{
     definition::{
         address::Address,
-        spec::{ForEach, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
+        spec::{ForEach, GateConfig, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
     },
+    gate::GateContext,
     plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
 };
 use serde_json::{Map, Value, json};
@@ -35,26 +36,35 @@ pub(super) struct Fragment {
 }
 
 /// Lays `template` over `place`; its first nodes wait for `after`
+///
+/// Without a context for its gates it has none: nothing may stand between a failed deployment and what worked before it.
 pub(super) fn lay(
     template: &Template,
     place: &Place<'_>,
     after: &BTreeSet<NodeId>,
     on_failure: OnFailure,
+    gates: Option<&GateContext<'_>>,
 ) -> Result<Fragment, PlanError> {
     let name = |id: &str| format!("{id}.{}", place.suffix).parse::<NodeId>();
-    let needed: BTreeSet<&str> =
-        template.nodes.iter().flat_map(|n| &n.depends_on).map(String::as_str).collect();
+    let is_in = |spec: &NodeSpec| gates.is_some() || spec.node_type != TemplateNodeType::Gate;
+    let own = || template.nodes.iter().filter(|spec| is_in(spec));
+    let needed: BTreeSet<&str> = own().flat_map(|spec| needs(template, spec, is_in)).collect();
     let mut fragment = Fragment { nodes: Vec::new(), first: Vec::new(), last: Vec::new() };
-    for spec in &template.nodes {
+    for spec in own() {
         let id = name(&spec.id)?;
-        let mut node = plan_node(spec, id.clone(), place)?;
+        let mut node = match (gates, &spec.gate) {
+            (Some(context), Some(config)) => gate(spec, id.clone(), place, config, context)?,
+            (Some(_) | None, _) => plan_node(spec, id.clone(), place)?,
+        };
         node.on_failure = match spec.on_failure {
+            // A delivery that counts failed targets passes by those; a denial is overruled by nobody.
+            _ if node.node_type == NodeType::Gate => OnFailure::Fail,
             NodeFailure::Continue => OnFailure::Continue,
             NodeFailure::Pause => OnFailure::Pause,
             NodeFailure::Rollback => OnFailure::Rollback,
             NodeFailure::Fail => on_failure,
         };
-        node.depends_on = spec.depends_on.iter().map(|need| name(need)).collect::<Result<_, _>>()?;
+        node.depends_on = needs(template, spec, is_in).into_iter().map(name).collect::<Result<_, _>>()?;
         if node.depends_on.is_empty() {
             node.depends_on.clone_from(after);
             fragment.first.push(id.clone());
@@ -65,6 +75,42 @@ pub(super) fn lay(
         fragment.nodes.push(node);
     }
     Ok(fragment)
+}
+
+/// The steps that `spec` waits for; for one that is left out, those that it would have waited for
+fn needs<'a>(
+    template: &'a Template,
+    spec: &'a NodeSpec,
+    is_in: impl Fn(&NodeSpec) -> bool,
+) -> BTreeSet<&'a str> {
+    let (mut found, mut seen) = (BTreeSet::new(), BTreeSet::new());
+    let mut open: Vec<&str> = spec.depends_on.iter().map(String::as_str).collect();
+    while let Some(name) = open.pop() {
+        match template.nodes.iter().find(|node| node.id == name).filter(|node| !is_in(node)) {
+            Some(left_out) if seen.insert(name) => {
+                open.extend(left_out.depends_on.iter().map(String::as_str))
+            }
+            Some(_) => {}
+            None => {
+                found.insert(name);
+            }
+        }
+    }
+    found
+}
+
+/// A gate that stands before one place only
+fn gate(
+    spec: &NodeSpec,
+    id: NodeId,
+    place: &Place<'_>,
+    config: &GateConfig,
+    context: &GateContext<'_>,
+) -> Result<PlanNode, PlanError> {
+    refuse_layout(spec)?;
+    let title = spec.title.as_deref().unwrap_or(&spec.id);
+    let node = gate_node(id, &format!("{title} {}", place.suffix), config, context)?;
+    Ok(PlanNode { target: Some(place.target.clone()), ..node })
 }
 
 /// What a template of deliveries may not have: its nodes are laid out target by target, whatever they are given

@@ -30,9 +30,18 @@ fn component() -> Component {
 }
 
 fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Planned, PlanError> {
+    plan_by(&template(), environment_spec, targets, policies)
+}
+
+fn plan_by(
+    template: &Template,
+    environment_spec: &Environment,
+    targets: usize,
+    policies: &[Policy],
+) -> Result<Planned, PlanError> {
     let environment = "environment.e".parse().unwrap();
     let named: Vec<Address> = (0..policies.len()).map(|n| format!("policy.p-{n}").parse().unwrap()).collect();
-    let (component, template) = (component(), template());
+    let component = component();
     plan_delivery(&DeliveryRequest {
         environment: &environment,
         environment_spec,
@@ -46,8 +55,65 @@ fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> 
             version: "1.0.0".to_owned(),
             spec: &component,
         }],
-        template: &template,
+        template,
     })
+}
+
+/// Deploys behind a gate of its own, with another one between deployment and verification
+fn gated() -> Template {
+    let mut spec = serde_json::to_value(template()).unwrap();
+    let gates = [
+        json!({ "id": "window", "type": "gate", "gate": { "manual": { "people": ["bob"] } }, "for_each": "target" }),
+        json!({ "id": "agreed", "type": "gate", "gate": { "approval": { "required_approvals": 1 } },
+            "for_each": "target", "depends_on": ["deploy"], "on_failure": "continue" }),
+    ];
+    spec["nodes"][0]["depends_on"] = json!(["window"]);
+    spec["nodes"][1]["depends_on"] = json!(["agreed"]);
+    spec["nodes"].as_array_mut().unwrap().extend(gates);
+    serde_json::from_value(spec).unwrap()
+}
+
+#[test]
+fn the_gates_of_a_template_stand_before_each_target() {
+    let rolling =
+        environment(&json!({ "delivery": { "strategy": "rolling", "batch_size": 1, "max_failed": 1 } }));
+    let graph = plan_by(&gated(), &rolling, 2, &[]).unwrap().graph;
+    let laid = ["window", "deploy", "agreed", "verify"].map(|step| {
+        let node = graph.node(ordinal(&graph, &format!("{step}.t-002"))).unwrap();
+        let after: Vec<_> = node.depends_on.iter().map(ToString::to_string).collect();
+        format!("{} {} after {}", node.node_id, node.node_type.as_str(), after.join(" "))
+    });
+    assert_eq!(
+        laid,
+        [
+            "window.t-002 gate after freeze-2",
+            "deploy.t-002 job after window.t-002",
+            "agreed.t-002 gate after deploy.t-002",
+            "verify.t-002 verification after agreed.t-002",
+        ]
+    );
+    let agreed = graph.node(ordinal(&graph, "agreed.t-001")).unwrap();
+    assert_eq!((agreed.on_failure, agreed.batch), (OnFailure::Fail, Some(1)), "a denial is passed by nobody");
+}
+
+#[test]
+fn no_gate_stands_on_the_way_back() {
+    let (component, template) = (component(), gated());
+    let what = Deployable {
+        component: "component.web".parse().unwrap(),
+        digest: Digest::of_bytes(b"v0"),
+        size: 10,
+        release: crate::id::Id::new(1, 1),
+        version: "0.9.0".to_owned(),
+        spec: &component,
+    };
+    let delivery = environment(&json!({})).delivery;
+    let targets = vec![("target.e.t-1".parse().unwrap(), what)];
+    let request = RollbackRequest { delivery: &delivery, targets, template: &template };
+    let graph = plan_rollback(&request).unwrap().graph;
+    let laid: Vec<_> =
+        graph.nodes().iter().map(|node| (node.node_id.as_str(), node.depends_on.len())).collect();
+    assert_eq!(laid, [("deploy.t-1", 0), ("verify.t-1", 1)]);
 }
 
 fn ordinal(graph: &Graph, id: &str) -> u32 {
@@ -234,7 +300,8 @@ fn what_weir_calls_itself_is_a_job_that_names_its_outputs_and_secrets() {
         spec: &component,
     };
     let place = Place { target: &target, what: &what, suffix: "t-1" };
-    let laid = fragment::lay(&template, &place, &std::collections::BTreeSet::new(), OnFailure::Fail).unwrap();
+    let laid =
+        fragment::lay(&template, &place, &std::collections::BTreeSet::new(), OnFailure::Fail, None).unwrap();
     assert!(laid.nodes.iter().all(|node| node.runs == Executor::Job));
     let call = laid.nodes[0].job_contract.as_ref().unwrap();
     assert_eq!(

@@ -1,7 +1,7 @@
 //! What follows from the end of a delivery: evidence, the promotion, the release, and where it failed, the way back
 
 use super::rollback::start_rollback;
-use crate::{Engine, EngineError, evidence, records::record};
+use crate::{Engine, EngineError, evidence, records::record, rollback};
 use weir_domain::{
     delivery::{Promotion, PromotionCommand, Release, ReleaseCommand},
     engine::{NodeRun, Operation},
@@ -28,12 +28,14 @@ pub(crate) async fn conclude(engine: &Engine, operation: &Operation) -> Result<(
         evidence::write(engine, operation, packet, &nodes).await?;
     }
     if is_rollback {
+        rollback::ended(engine, operation, &nodes).await?;
         return conclude_rollback(engine, operation).await;
     }
     let moves: &[PromotionCommand] = match operation.status {
         OperationStatus::Succeeded => &[PromotionCommand::Deploy, PromotionCommand::Complete],
         OperationStatus::Cancelled => &[PromotionCommand::Cancel],
-        OperationStatus::Failed if denied => &[PromotionCommand::Reject],
+        // A gate that stands further behind than those of the promotion says no to what has been agreed to: that failed.
+        OperationStatus::Failed if denied => &[PromotionCommand::Reject, PromotionCommand::Fail],
         OperationStatus::Failed | OperationStatus::RolledBack => &[PromotionCommand::Fail],
         OperationStatus::Created
         | OperationStatus::Queued
