@@ -66,6 +66,8 @@ pub enum TimelineKind {
     BatchStarted,
     /// A rollback was started
     RollbackStarted,
+    /// A rollback has ended, well or not
+    RollbackEnded,
     /// An evidence packet was written
     EvidenceWritten,
 }

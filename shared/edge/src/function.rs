@@ -20,6 +20,7 @@ macro_rules! driving {
             $crate::Use::ObjectsRead("outputs/"),
             $crate::Use::ObjectsWrite("plans/"),
             $crate::Use::ObjectsWrite("evidence/"),
+            $crate::Use::ObjectsWrite("outputs/"),
             $crate::Use::Sign,
             $crate::Use::PublicKey,
             $crate::Use::StartOperation,

@@ -22,6 +22,7 @@ mod outputs;
 pub mod queues;
 mod records;
 mod resources;
+pub mod rollback;
 pub mod scenario;
 pub mod sfn;
 #[cfg(feature = "sim")]

@@ -2,12 +2,13 @@
 
 use crate::{Engine, EngineError};
 use serde_json::{Map, Value};
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 use weir_adapters::Done;
 use weir_domain::{
-    engine::NodeRun,
+    engine::{NodeRun, Operation},
     id::OperationId,
     plan::{NodeStatus, PlanNode},
+    planner::{collect_outputs, output_nodes},
     sanitise::{REDACTED, is_secret_name, sanitise},
 };
 
@@ -63,6 +64,41 @@ impl Engine {
             return Ok(Map::new());
         }
         match self.ledger.outputs_get(operation, node.ordinal, node.attempt).await? {
+            Some(bytes) => serde_json::from_slice(&bytes).map_err(unreadable),
+            None => Ok(Map::new()),
+        }
+    }
+}
+
+/// Where an operation's own outputs lie: no node has this number
+const OWN: (u32, u32) = (0, 0);
+
+impl Engine {
+    /// Keeps what an operation that has ended gives, taken from what its nodes gave
+    pub(crate) async fn keep_own_outputs(
+        &self,
+        operation: &Operation,
+        outputs: &BTreeMap<String, String>,
+        nodes: &[NodeRun],
+    ) -> Result<(), EngineError> {
+        if outputs.is_empty() {
+            return Ok(());
+        }
+        let graph = self.graph_of(operation).await?;
+        let (id, wanted) = (operation.info.operation_id, output_nodes(outputs, &graph));
+        let mut gave = BTreeMap::new();
+        for node in nodes.iter().filter(|node| wanted.binary_search(&node.ordinal).is_ok()) {
+            let Some(plan_node) = graph.node(node.ordinal) else { continue };
+            gave.insert(node.ordinal, self.outputs(id, plan_node, node).await?);
+        }
+        let own = collect_outputs(outputs, &graph, &gave);
+        let bytes = serde_json::to_vec(&own).map_err(unreadable)?;
+        Ok(self.ledger.outputs_put(id, OWN.0, OWN.1, bytes).await?)
+    }
+
+    /// What an operation gave, once all that follows from its end has been done
+    pub async fn own_outputs(&self, operation: OperationId) -> Result<Map<String, Value>, EngineError> {
+        match self.ledger.outputs_get(operation, OWN.0, OWN.1).await? {
             Some(bytes) => serde_json::from_slice(&bytes).map_err(unreadable),
             None => Ok(Map::new()),
         }

@@ -11,7 +11,7 @@ use weir_domain::{
     sanitise::sanitise,
 };
 use weir_edge::{
-    Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Proof, Route, Use, driving,
+    Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Proof, Route, function,
     wire::callback::{CallbackAck, CallbackReport, CallbackStatus},
 };
 use weir_orchestration::{
@@ -43,7 +43,7 @@ impl Endpoint for CallbackCreate {
         idempotency: Idempotency::None,
         body_limit: BODY_MAX,
         summary: "Ends an attempt of a job that was left to somebody outside; the same callback again changes nothing",
-        uses: driving![Use::ObjectsWrite("outputs/")],
+        uses: function::DRIVING,
         ..Route::POST
     };
     type Path = CallbackPath;

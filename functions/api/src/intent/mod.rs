@@ -3,6 +3,8 @@
 mod create;
 mod list;
 #[cfg(test)]
+mod output_tests;
+#[cfg(test)]
 mod scenario_tests;
 #[cfg(test)]
 mod tests;

@@ -6,13 +6,14 @@ use weir_domain::{
     delivery::Promotion,
     engine::{NodeRun, Operation},
     id::{EvidenceId, OperationId},
-    operation::OperationType,
+    operation::{OperationStatus, OperationType},
     plan::NodeType,
 };
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     wire::operation::{OperationView, QueuedBehind},
 };
+use weir_orchestration::rollback::rollback_id;
 use weir_store::{Entity as _, EvidenceRow, Key, Query};
 
 /// An operation leaves a handful of packets
@@ -27,7 +28,7 @@ impl Endpoint for OperationGet {
         operation: "operation_get",
         permission: "operation:read",
         summary: "Shows an operation, its nodes, and who can end what they wait for",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/")],
         ..Route::GET
     };
     type Path = OperationPath;
@@ -54,6 +55,9 @@ impl Endpoint for OperationGet {
             queued(cx, &operation, &mut shown).await?;
         }
         shown.evidence_ids = evidence(cx, &operation).await?;
+        if operation.finished && operation.info.operation_type == OperationType::ScenarioRun {
+            shown.outputs = cx.engine().own_outputs(operation.info.operation_id).await?;
+        }
         shown.rolled_back_by = rolled_back_by(cx, &operation).await?;
         Ok(shown.into())
     }
@@ -86,9 +90,14 @@ async fn evidence(cx: &Cx, operation: &Operation) -> Result<Vec<EvidenceId>, Pro
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// The operation that took this one back: its promotion knows
+/// The operation that took this one back: a delivery's promotion knows, a scenario's has an id that follows from it
 async fn rolled_back_by(cx: &Cx, operation: &Operation) -> Result<Option<OperationId>, Problem> {
     let info = &operation.info;
+    if info.operation_type == OperationType::ScenarioRun && operation.status == OperationStatus::Failed {
+        let Some(id) = rollback_id(operation) else { return Ok(None) };
+        let found = cx.table().operation_get(&info.scope, id).await?;
+        return Ok(found.filter(|found| found.status == OperationStatus::Succeeded).map(|_| id));
+    }
     let Some(id) = info.promotion_id.filter(|_| info.operation_type != OperationType::Rollback) else {
         return Ok(None);
     };

@@ -23,6 +23,8 @@ mod run_reconcile;
 mod run_tests;
 mod runs;
 #[cfg(test)]
+mod rollback_tests;
+#[cfg(test)]
 mod tests;
 mod timeline;
 mod view;

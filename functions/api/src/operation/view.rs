@@ -51,7 +51,9 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         promotion_id: info.promotion_id,
         release_id: info.release_id,
         environment: info.environment.as_deref().and_then(|address| address.parse().ok()),
-        deployment_id: info.operation_type.is_deployment().then(|| DeploymentId::from(info.operation_id)),
+        // What takes a scenario back is a rollback too, and deploys nothing.
+        deployment_id: (info.operation_type.is_deployment() && info.release_id.is_some())
+            .then(|| DeploymentId::from(info.operation_id)),
         rollback_of: info.rollback_of,
         retry_of: info.retry_of,
         rolled_back_by: None,
@@ -77,6 +79,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         settled: operation.finished,
         failure_summary: operation.failure_summary.clone(),
         summary_counts: operation.summary_counts.clone(),
+        outputs: serde_json::Map::new(),
         nodes: Vec::new(),
         waits: Vec::new(),
         queued_behind: Vec::new(),

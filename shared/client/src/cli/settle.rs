@@ -5,7 +5,10 @@
 use super::session::Session;
 use crate::api::{ApiError, Client};
 use std::time::Duration;
-use weir_domain::{id::OperationId, operation::OperationStatus};
+use weir_domain::{
+    id::OperationId,
+    operation::{OperationStatus, OperationType},
+};
 use weir_edge::wire::operation::OperationView;
 
 /// Between two looks
@@ -37,10 +40,11 @@ pub(super) async fn settled(
     Ok((operation, rollback))
 }
 
-/// Whether another operation may give targets back what they had
+/// Whether another operation may undo what this one did
 fn may_be_taken_back(operation: &OperationView) -> bool {
     operation.status == OperationStatus::Failed
-        && operation.operation_type.is_deployment()
+        && (operation.operation_type.is_deployment()
+            || operation.operation_type == OperationType::ScenarioRun)
         && operation.rollback_of.is_none()
 }
 

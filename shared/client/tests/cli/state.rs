@@ -2,7 +2,7 @@
 
 use p256::{
     ecdsa::{DerSignature, SigningKey, signature::Signer as _},
-    pkcs8::{EncodePublicKey as _, LineEnding},
+    pkcs8::{EncodePrivateKey as _, EncodePublicKey as _, LineEnding},
 };
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -133,6 +133,10 @@ fn key() -> SigningKey {
     SigningKey::from_slice(&[7; 32]).unwrap()
 }
 
+pub fn private_key() -> String {
+    key().to_pkcs8_pem(LineEnding::LF).unwrap().to_string()
+}
+
 pub fn public_key() -> String {
     key().verifying_key().to_public_key_pem(LineEnding::LF).unwrap()
 }
@@ -148,6 +152,7 @@ pub fn evidence(id: EvidenceId) -> Value {
         actors: BTreeMap::new(),
         decision: None,
         execution: None,
+        statement: serde_json::Map::new(),
         previous: None,
     };
     let scope = "harbor/acme".parse().unwrap();

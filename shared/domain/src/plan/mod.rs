@@ -8,7 +8,8 @@ pub mod status;
 
 pub use graph::{Graph, GraphError, NodeSeed, Segment, first_ordinal, segment_of};
 pub use node::{
-    Backoff, Executor, Idempotency, JobContract, NodeId, NodeIdError, NodeType, OnFailure, PlanNode,
+    Backoff, Compensation, Executor, Idempotency, JobContract, NodeId, NodeIdError, NodeType, OnFailure,
+    PlanNode,
 };
 pub use patch::{PatchChanges, PatchError, PlanPatch};
 pub use record::{

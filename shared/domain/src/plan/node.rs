@@ -275,6 +275,18 @@ pub struct JobContract {
     pub deadline_s: Option<u32>,
 }
 
+/// How a job is undone that was done: by another one
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Compensation {
+    /// What is asked of whoever undoes it; `${outputs.<name>}` in it stands for what the job will have given
+    pub job_contract: JobContract,
+    /// Who undoes it
+    pub runs: Executor,
+    /// The target that it is about, if it is about one
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Address>,
+}
+
 /// One step of a plan
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanNode {
@@ -303,6 +315,9 @@ pub struct PlanNode {
     /// What happens when it fails
     #[serde(default)]
     pub on_failure: OnFailure,
+    /// What undoes it, where the operation takes back what it did
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Box<Compensation>>,
     /// Who does it
     pub runs: Executor,
     /// The target that it is about, if it is about one
@@ -326,6 +341,7 @@ impl PlanNode {
             gate: None,
             depends_on: BTreeSet::new(),
             on_failure: OnFailure::default(),
+            compensation: None,
             runs,
             target: None,
             batch: None,

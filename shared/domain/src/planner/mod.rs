@@ -13,11 +13,15 @@ mod delivery;
 mod fragment;
 mod gates;
 mod inputs;
+mod outputs;
 mod preview;
 mod select;
 mod template;
 #[cfg(test)]
 mod tests;
+mod undo;
+#[cfg(test)]
+mod undo_tests;
 
 pub use assignments::{RESTORE_BATCH, RestoreRequest, plan_fetch, plan_restore};
 pub use binding::{AgentOffer, Offers, Site};
@@ -32,11 +36,13 @@ pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild}
 pub use delivery::{DeliveryRequest, Deployable, Planned, RollbackRequest, plan_delivery, plan_rollback};
 pub use fragment::Place;
 pub use gates::gate_node;
+pub use outputs::{collect_outputs, output_nodes};
 pub use preview::{BlastRadius, GateAhead, Preview, Quorum, missing, preview};
 pub use select::{SelectError, select};
 pub use template::{
     Child, EXCLUSIVE_MAX, Guarded, Library, PlannedScenario, ScenarioRequest, Subject, plan_scenario,
 };
+pub use undo::{UndoError, Undoing, plan_undo};
 
 use crate::{
     definition::{address::Address, expression::ExpressionError},
@@ -142,6 +148,9 @@ pub enum PlanError {
         /// What is wrong
         cause: GateConfigError,
     },
+    /// What is done could not be undone
+    #[error("the way back: {0}")]
+    Undo(#[from] UndoError),
     /// What was planned is no graph
     #[error(transparent)]
     Graph(#[from] GraphError),

@@ -6,7 +6,7 @@ use crate::{
         spec::{OnFailure as Failed, Reversibility},
     },
     gate::GateSpec,
-    plan::{BindingStatus, Graph, NodeId, NodeType, OnFailure, Plan, PlanContext},
+    plan::{BindingStatus, Graph, NodeId, NodeType, OnFailure, Plan, PlanContext, PlanNode},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -148,7 +148,7 @@ fn quorum(ahead: &GateAhead) -> Option<Quorum> {
 }
 
 /// A delivery that fails brings back what was there, where its environment says so; what a scenario's job does is
-/// only undone where the job says so
+/// only undone where something names what undoes it, and a failure asks for that
 fn reversibility(plan: &Plan, all: &[(&Plan, &Graph)]) -> (Reversibility, Vec<String>) {
     if let PlanContext::Delivery(context) = &plan.context {
         let environment = &context.environment;
@@ -163,9 +163,11 @@ fn reversibility(plan: &Plan, all: &[(&Plan, &Graph)]) -> (Reversibility, Vec<St
             ),
         };
     }
-    let nodes = all.iter().flat_map(|(_, graph)| graph.nodes());
-    let lasting =
-        nodes.filter(|node| node.node_type == NodeType::Job && node.on_failure != OnFailure::Rollback);
+    let nodes = || all.iter().flat_map(|(_, graph)| graph.nodes());
+    let rolls_back = nodes().any(|node| node.on_failure == OnFailure::Rollback);
+    let is_lasting =
+        |node: &&PlanNode| node.node_type == NodeType::Job && !(rolls_back && node.compensation.is_some());
+    let lasting = nodes().filter(is_lasting);
     let mut reasons: Vec<String> = lasting.map(|node| format!("nothing undoes `{}`", node.node_id)).collect();
     if reasons.is_empty() {
         return (

@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use weir_domain::{
     actor::Actor,
@@ -133,6 +134,9 @@ pub struct OperationView {
     pub failure_summary: Option<FailureSummary>,
     /// What was counted, by the keys of its type; written once, at the end
     pub summary_counts: BTreeMap<String, u64>,
+    /// What it gave, by the names that its template gives its outputs; only when one operation is asked for that is settled
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub outputs: Map<String, Value>,
     /// Its nodes, joins left out; only when one operation is asked for
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nodes: Vec<NodeView>,

@@ -111,9 +111,13 @@ impl Engine {
     /// The body: each step may be repeated by anyone
     pub(super) async fn finish_steps(&self, operation: &Operation) -> Result<(), EngineError> {
         if operation.finished {
+            scenario::ended(self, operation).await?;
             return self.done(operation, TODO_FINISH).await;
         }
         match operation.info.operation_type {
+            OperationType::Rollback if operation.info.promotion_id.is_none() => {
+                scenario::conclude_rollback(self, operation).await?;
+            }
             OperationType::Deploy | OperationType::Promote | OperationType::Rollback => {
                 delivery::conclude(self, operation).await?;
             }
@@ -128,9 +132,10 @@ impl Engine {
         }
         self.release_run(operation).await?;
         gates::operation_ended(self, operation).await?;
-        scenario::ended(self, operation).await?;
         self.leave_queues(operation).await?;
         self.update_operation(operation, &OperationUpdate::Finished).await?;
+        // Last: whoever runs this operation takes its end for one when all that follows from it has been done.
+        scenario::ended(self, operation).await?;
         self.done(operation, TODO_FINISH).await
     }
 

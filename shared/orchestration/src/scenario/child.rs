@@ -9,6 +9,7 @@ use crate::{
     Engine, EngineError,
     engine::{Decided, Deciding},
     intents,
+    rollback::rollback_id,
     start::{NewOperation, operation},
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -24,7 +25,7 @@ use weir_domain::{
 use weir_store::{Entity as _, Key, NodeKey};
 
 /// The operation that one attempt of a node runs
-fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId {
+pub(super) fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId {
     OperationId::derived(parent.millis(), &format!("{parent}/{ordinal}/{attempt}"))
 }
 
@@ -35,8 +36,16 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
     let Some(child) = engine.table.operation_get(&info.scope, id).await? else {
         return start(engine, d, id).await;
     };
+    if !child.is_active() && !is_settled(engine, &child).await? {
+        return Ok(Decided::Later(engine.clock.now() + LOOK_AGAIN));
+    }
     Ok(match child.status {
-        OperationStatus::Succeeded => Decided::Yes,
+        OperationStatus::Succeeded => {
+            // What it gave is what its node gives, before anybody who comes after the node may ask for it.
+            let gave = engine.own_outputs(id).await?;
+            engine.keep_outputs(info.operation_id, d.node, &gave).await?;
+            Decided::Yes
+        }
         OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
             let why = child.failure_summary.map_or_else(|| "it says no more".to_owned(), |it| it.message);
             let message = format!("operation {id} ended as {}: {why}", child.status.as_str());
@@ -50,6 +59,14 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         | OperationStatus::Paused
         | OperationStatus::Verifying => Decided::Later(engine.clock.now() + LOOK_AGAIN),
     })
+}
+
+/// Whether all that follows from the operation's end has been done, its way back included, which uses what the parent
+/// holds alone
+async fn is_settled(engine: &Engine, child: &Operation) -> Result<bool, EngineError> {
+    let Some(id) = rollback_id(child).filter(|_| child.finished) else { return Ok(child.finished) };
+    let found = engine.table.operation_get(&child.info.scope, id).await?;
+    Ok(found.is_none_or(|rollback| rollback.finished))
 }
 
 async fn start(engine: &Engine, d: &Deciding<'_>, id: OperationId) -> Result<Decided, EngineError> {
@@ -124,10 +141,15 @@ pub(crate) fn cancel_child<'a>(
     .boxed()
 }
 
-/// The child has ended: the node that runs it looks again. Boxed, since that may end the parent, too
+/// The child, or what took it back, has ended: the node that runs it looks again. Boxed, since that may end the parent, too
 pub(crate) fn ended<'a>(engine: &'a Engine, child: &'a Operation) -> BoxFuture<'a, Result<(), EngineError>> {
     async move {
-        let Some(parent) = child.info.parent else { return Ok(()) };
+        let failed = match child.info.rollback_of {
+            Some(id) => engine.table.operation_get(&child.info.scope, id).await?,
+            None => None,
+        };
+        let parent = failed.as_ref().map_or(child.info.parent, |failed| failed.info.parent);
+        let Some(parent) = parent else { return Ok(()) };
         let key = NodeKey::new(&child.info.scope, parent.operation, parent.ordinal);
         engine.drive_node(&key).await
     }

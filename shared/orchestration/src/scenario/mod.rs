@@ -6,9 +6,10 @@ mod gather;
 mod plan;
 mod retry;
 mod start;
+mod undo;
 
 pub(crate) use child::{cancel_child, decide, ended};
-pub(crate) use conclude::conclude;
+pub(crate) use conclude::{conclude, conclude_rollback};
 pub(crate) use gather::scenarios;
 pub(crate) use plan::prepare;
 pub use retry::{RetryFailure, retry_scenario};

@@ -153,7 +153,7 @@ impl Recording<'_> {
             action: child.action.clone(),
             subject: child.subject.clone(),
             customizations: Vec::new(),
-            outputs: std::collections::BTreeMap::new(),
+            outputs: child.outputs.clone(),
             part_of: Some(parent),
         }
     }

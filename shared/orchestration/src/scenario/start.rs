@@ -33,6 +33,9 @@ pub async fn start_scenario(
     let PlanContext::Scenario(context) = &plan.context else {
         return Err(DeliveryError::Incomplete("the plan runs no scenario".to_owned()));
     };
+    if plan.operation_type != OperationType::ScenarioRun {
+        return Err(DeliveryError::NotStartable(plan_id, plan.status));
+    }
     let operation_id = operation_of(&plan);
     if let Some(parent) = context.part_of {
         return Err(DeliveryError::PartOf(plan_id, parent));

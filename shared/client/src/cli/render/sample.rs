@@ -64,6 +64,7 @@ pub(crate) fn operation(
         settled: status.is_terminal(),
         failure_summary: None,
         summary_counts: BTreeMap::new(),
+        outputs: serde_json::Map::new(),
         waits: Vec::new(),
         queued_behind: Vec::new(),
         evidence_ids: Vec::new(),

@@ -15,6 +15,9 @@ pub fn operation_tree(operation: &OperationView, style: Style) -> String {
         let _ = writeln!(text, "{} {}", style.dim("│"), style.bad(plain(&failure.message)));
     }
     let mut branches = branches(&operation.nodes, style);
+    for (name, value) in &operation.outputs {
+        branches.push(Branch::line(format!("gave {} = {}", plain(name), plain(&value.to_string()))));
+    }
     if let Some(undone) = operation.rolled_back_by {
         branches.push(Branch::line(format!("{} rolled back by {undone}", style.bad("↩"))));
     }

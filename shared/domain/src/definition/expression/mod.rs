@@ -1,7 +1,8 @@
 //! What a template may say instead of a value: `${inputs.region}`, `${target.labels.zone} == 'a'`
 //!
 //! A text that is one reference becomes what it refers to, with its type; references inside a longer text become
-//! texts. `$${` stands for `${`. Everything is known when a plan is made: nothing of this is left for the run.
+//! texts. `$${` stands for `${`. Everything is known when a plan is made: nothing of this is left for the run, but what
+//! a job will have given (`${outputs.id}`), which is for what undoes it and is filled in when that is planned.
 
 mod condition;
 #[cfg(test)]
@@ -10,7 +11,11 @@ mod tests;
 pub use condition::Condition;
 
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 use strum::{EnumString, IntoStaticStr};
 
 /// Most names of one reference
@@ -28,6 +33,8 @@ pub enum Root {
     Resource,
     /// The element that the node stands for, of the list that it is multiplied by
     Each,
+    /// What the job gave that is to be undone
+    Outputs,
 }
 
 /// `inputs.region`: where a value is found
@@ -67,19 +74,29 @@ pub enum ExpressionError {
 
 /// What references refer to, by root; shared, since each node of a plan has its own
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Facts(BTreeMap<Root, Arc<Value>>);
+pub struct Facts {
+    known: BTreeMap<Root, Arc<Value>>,
+    /// What is known later only: references to it are left as they are
+    later: Option<Root>,
+}
 
 impl Facts {
     /// The same facts, with `value` as what `root` refers to
     #[must_use]
     pub fn with(mut self, root: Root, value: Value) -> Self {
-        self.0.insert(root, Arc::new(value));
+        self.known.insert(root, Arc::new(value));
         self
+    }
+
+    /// The same facts, where references to `root` are left to be filled in later
+    #[must_use]
+    pub fn later(self, root: Root) -> Self {
+        Self { later: Some(root), ..self }
     }
 
     /// What `reference` refers to
     pub fn get(&self, reference: &Reference) -> Result<&Value, ExpressionError> {
-        let root = self.0.get(&reference.root).map(Arc::as_ref);
+        let root = self.known.get(&reference.root).map(Arc::as_ref);
         let found = root.and_then(|root| reference.path.iter().try_fold(root, |value, name| value.get(name)));
         found.ok_or_else(|| ExpressionError::Unknown(format!("${{{reference}}}")))
     }
@@ -174,13 +191,19 @@ pub fn fill_fields(
 
 fn fill_text(text: &str, facts: &Facts) -> Result<Value, ExpressionError> {
     let pieces = pieces(text)?;
-    if let [Piece::Reference(only)] = pieces.as_slice() {
+    let is_later = |reference: &Reference| facts.later == Some(reference.root);
+    if let [Piece::Reference(only)] = pieces.as_slice()
+        && !is_later(only)
+    {
         return facts.get(only).map(whole);
     }
     let mut filled = String::new();
     for piece in pieces {
         match piece {
             Piece::Text(text) => filled.push_str(&text),
+            Piece::Reference(reference) if is_later(&reference) => {
+                filled.push_str(&format!("${{{reference}}}"));
+            }
             Piece::Reference(reference) => {
                 let value = whole(facts.get(&reference)?);
                 match value {
@@ -193,6 +216,56 @@ fn fill_text(text: &str, facts: &Facts) -> Result<Value, ExpressionError> {
             }
         }
     }
+    Ok(Value::String(filled))
+}
+
+/// `value` with the outputs that were left for later; whatever else looks like a reference is no longer one
+///
+/// What stands beside them was filled in when the plan was made, and may hold any text that somebody gave.
+pub fn fill_outputs(value: &Value, outputs: &Map<String, Value>) -> Result<Value, ExpressionError> {
+    Ok(match value {
+        Value::String(text) => fill_outputs_text(text, outputs)?,
+        Value::Array(items) => {
+            items.iter().map(|item| fill_outputs(item, outputs)).collect::<Result<_, _>>()?
+        }
+        Value::Object(fields) => {
+            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), fill_outputs(value, outputs)?)));
+            Value::Object(filled.collect::<Result<_, ExpressionError>>()?)
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    })
+}
+
+/// How a reference to an output begins
+const OUTPUTS: &str = "${outputs.";
+
+/// The names of the outputs that `value` refers to
+pub fn outputs_named(value: &Value) -> BTreeSet<String> {
+    let text = value.to_string();
+    let named = text.split(OUTPUTS).skip(1).filter_map(|rest| rest.split_once('}'));
+    named.filter_map(|(path, _)| path.split('.').next()).map(str::to_owned).collect()
+}
+
+fn fill_outputs_text(text: &str, outputs: &Map<String, Value>) -> Result<Value, ExpressionError> {
+    let facts = Facts::default().with(Root::Outputs, Value::Object(outputs.clone()));
+    let (mut filled, mut rest) = (String::new(), text);
+    while let Some((before, from)) = rest.split_once(OUTPUTS) {
+        let Some((path, after)) = from.split_once('}') else { break };
+        let one = fill_text(&format!("{OUTPUTS}{path}}}"), &facts)?;
+        if before.is_empty() && after.is_empty() && filled.is_empty() {
+            return Ok(one);
+        }
+        filled.push_str(before);
+        match one {
+            Value::String(text) => filled.push_str(&text),
+            Value::Bool(_) | Value::Number(_) => filled.push_str(&one.to_string()),
+            Value::Null | Value::Array(_) | Value::Object(_) => {
+                return Err(ExpressionError::NotText(format!("{OUTPUTS}{path}}}")));
+            }
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
     Ok(Value::String(filled))
 }
 

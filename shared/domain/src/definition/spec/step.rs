@@ -31,7 +31,9 @@ impl FromStr for ForEach {
                 [name] => Ok(Self::Input(name.clone())),
                 _ => Err(wrong()),
             },
-            Reference { root: Root::Target | Root::Resource | Root::Each, .. } => Err(wrong()),
+            Reference { root: Root::Target | Root::Resource | Root::Each | Root::Outputs, .. } => {
+                Err(wrong())
+            }
         }
     }
 }
@@ -154,6 +156,9 @@ pub(super) fn misuse(
     let wrong = |reference: &Reference| match (reference.root, reference.path.first()) {
         (Root::Inputs, Some(name)) if !inputs.contains_key(name) => Some(no_input(name)),
         (Root::Each, _) if !each => Some("`${each}` is for steps that are multiplied by a list".to_owned()),
+        (Root::Outputs, _) => {
+            Some("`${outputs.…}` is for the job that undoes another one (`compensation`)".to_owned())
+        }
         (Root::Inputs | Root::Each | Root::Target | Root::Resource, _) => None,
     };
     let in_when = when.into_iter().find_map(wrong).map(|message| ("when", message));

@@ -1,7 +1,7 @@
 //! A graph with a patch: the old nodes keep their numbers, the new ones get numbers of new segments
 
 use super::{ADDED_MAX, Changed, PatchChanges, PatchError, Rewired, diff};
-use crate::plan::{Executor, Graph, NodeId, NodeType, PlanNode, first_ordinal, graph::Parts};
+use crate::plan::{Executor, Graph, JobContract, NodeId, NodeType, PlanNode, first_ordinal, graph::Parts};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `graph` with `changes`, which are those of its patch `sequence`; nodes are added from `segment` on
@@ -122,12 +122,27 @@ impl Edit {
             node.title.clone_from(title);
         }
         if let Some(contract) = &changed.job_contract {
+            follow(node, contract);
             node.job_contract = Some(contract.clone());
         }
         if let Some(on_failure) = changed.on_failure {
             node.on_failure = on_failure;
         }
         Ok(())
+    }
+}
+
+/// What undoes the node was given what the node was given, where it says nothing else: it is given what that is now
+fn follow(node: &mut PlanNode, after: &JobContract) {
+    let (Some(compensation), Some(before)) = (&mut node.compensation, &node.job_contract) else { return };
+    let inputs = &mut compensation.job_contract.inputs;
+    for (name, value) in &before.inputs {
+        if inputs.get(name) == Some(value) {
+            match after.inputs.get(name) {
+                Some(now) => drop(inputs.insert(name.clone(), now.clone())),
+                None => drop(inputs.remove(name)),
+            }
+        }
     }
 }
 

@@ -3,7 +3,7 @@ use crate::{
     engine::{NodeRun, NodeUpdate, PatchOn, Terms, patch_moves},
     gate::{ApprovalGate, GateSpec, closure_hash},
     id::Id as _,
-    plan::{Backoff, Executor, NodeType, Segment, segment_of},
+    plan::{Backoff, Compensation, Executor, NodeType, Segment, segment_of},
     time::Millis,
 };
 use proptest::prelude::*;
@@ -56,6 +56,26 @@ fn names(graph: &Graph, of: &str) -> Vec<String> {
 
 fn rewired(node: &str, wait_for: &[&str], wait_no_more: &[&str]) -> Rewired {
     Rewired { node_id: id(node), wait_for: ids(wait_for), wait_no_more: ids(wait_no_more) }
+}
+
+#[test]
+fn what_undoes_a_job_follows_what_the_job_is_given() {
+    let contract = |inputs| -> JobContract {
+        let contract =
+            serde_json::json!({ "capability": "test", "timeout_s": 60, "attempts": 1, "inputs": inputs });
+        serde_json::from_value(contract).unwrap()
+    };
+    let mut a = node("a", &[]);
+    a.job_contract = Some(contract(serde_json::json!({ "url": "/1", "size": 1, "gone": 1 })));
+    let undone = contract(serde_json::json!({ "url": "/1", "size": 0, "gone": 1 }));
+    a.compensation = Some(Box::new(Compensation { job_contract: undone, runs: Executor::Job, target: None }));
+    let job_contract = Some(contract(serde_json::json!({ "url": "/2", "size": 2 })));
+    let changed = Changed { node_id: id("a"), title: None, job_contract, on_failure: None };
+    let changes = PatchChanges { changed: vec![changed], ..PatchChanges::default() };
+    let before = Graph::new(vec![a]).unwrap();
+    let after = apply(&before, &changes, 1, 1).unwrap();
+    let inputs = after.node(1).unwrap().compensation.clone().unwrap().job_contract.inputs;
+    assert_eq!(serde_json::Value::Object(inputs), serde_json::json!({ "url": "/2", "size": 0 }));
 }
 
 fn changed(node: &str, title: &str) -> Changed {

@@ -8,11 +8,12 @@ mod layout;
 mod node;
 #[cfg(test)]
 mod tests;
+mod undo;
 
 use super::{
     PlanError,
     binding::{Offers, Resolved, Site},
-    inputs,
+    inputs, outputs,
 };
 use crate::{
     definition::{
@@ -116,6 +117,8 @@ pub struct Child {
     pub action: String,
     /// To what
     pub subject: Address,
+    /// What it gives: name → `<node>.<output>`
+    pub outputs: BTreeMap<String, String>,
     /// How
     pub plan: PlannedScenario,
 }
@@ -221,8 +224,11 @@ impl Planner<'_> {
         }
         within("operations of their own", made.children.len(), CHILDREN_MAX)?;
         within("exclusive resources", made.exclusive.len(), EXCLUSIVE_MAX)?;
+        let graph = Graph::new(made.nodes)?;
+        Self::check_way_back(&graph, &made.children)?;
+        outputs::check_outputs(&self.request.template.outputs, &graph)?;
         Ok(PlannedScenario {
-            graph: Graph::new(made.nodes)?,
+            graph,
             bindings: summed(made.bindings),
             inputs,
             exclusive: made.exclusive,

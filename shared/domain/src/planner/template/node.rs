@@ -34,7 +34,7 @@ impl Planner<'_> {
         spec.capability.as_deref().or_else(|| self.job(spec).map(|job| job.capability.as_str()))
     }
 
-    fn job(&self, spec: &NodeSpec) -> Option<&Job> {
+    pub(super) fn job(&self, spec: &NodeSpec) -> Option<&Job> {
         spec.job.as_ref().and_then(|job| self.request.library.jobs.get(job.address()))
     }
 
@@ -133,6 +133,9 @@ impl Planner<'_> {
         node.requires = vec![capability.to_owned()];
         node.produces = self.job(spec).map(|job| job.outputs.clone()).unwrap_or_default();
         node.job_contract = Some(self.contract(spec, capability, with)?);
+        if node_type == NodeType::Job {
+            node.compensation = self.compensation(made, placed, &node)?;
+        }
         Ok(node)
     }
 
@@ -221,7 +224,8 @@ impl Planner<'_> {
             problem: format!("cannot be hashed: {error}"),
         })?;
         let inputs = object(json!({ "scenario": scenario, "subject": subject, "graph_hash": hash }));
-        node.job_contract = Some(contract_of(SUB_OPERATION, inputs));
+        let outputs = child.outputs.keys().cloned().collect();
+        node.job_contract = Some(JobContract { outputs, ..contract_of(SUB_OPERATION, inputs) });
         made.children.push(child);
         Ok(node)
     }
@@ -272,6 +276,7 @@ impl Planner<'_> {
             template_version: template.version,
             action,
             subject: subject.clone(),
+            outputs: template.outputs.clone(),
             plan,
         })
     }

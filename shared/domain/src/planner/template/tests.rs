@@ -7,6 +7,8 @@ use crate::{
 use proptest::prelude::*;
 use serde_json::json;
 
+mod undo;
+
 /// A definition to plan in
 struct World {
     scenarios: Vec<(Address, Scenario)>,

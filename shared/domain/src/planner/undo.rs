@@ -1,0 +1,192 @@
+//! The way back: what undoes the jobs that an operation has done, the last of them first
+//!
+//! ```text
+//! done    create ─┬ grow ─ check ─ warm       undone    undo.warm ─ undo.grow ─┐
+//!                 └ tell                                           undo.tell ─┴ undo.create
+//! ```
+//!
+//! A job is undone after everything that came behind it, directly or through nodes that have nothing to undo; these
+//! become joins where several ways meet, so that a wide plan has a way back with as few edges.
+
+use crate::{
+    definition::expression::{ExpressionError, fill_outputs},
+    plan::{Compensation, Graph, GraphError, NodeId, NodeIdError, NodeType, PlanNode},
+};
+use serde_json::{Map, Value};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+/// What the nodes of every way back begin with
+const PREFIX: &str = "undo";
+
+/// What was done and may have to be undone
+#[derive(Debug, Clone)]
+pub struct Undoing {
+    /// What was run
+    pub graph: Arc<Graph>,
+    /// The nodes that were done, each with what it gave; none where that is not known yet, and is left as it is written
+    pub done: BTreeMap<u32, Option<Map<String, Value>>>,
+    /// The operations that were run by nodes that were done
+    pub children: BTreeMap<u32, Undoing>,
+}
+
+/// Why there is no way back
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum UndoError {
+    /// What undoes a node needs what that node did not give
+    #[error("`{node}` cannot be undone: {error}")]
+    Output {
+        /// The node that was done
+        node: NodeId,
+        /// What is missing
+        error: ExpressionError,
+    },
+    /// A name that cannot be a node's
+    #[error(transparent)]
+    NodeId(#[from] NodeIdError),
+    /// What undoes everything is no graph
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// What undoes everything that was done; none where there is nothing to undo
+pub fn plan_undo(undoing: &Undoing) -> Result<Option<Graph>, UndoError> {
+    if !undoing.undoes_any() {
+        return Ok(None);
+    }
+    let mut made = Vec::new();
+    undoing.lay(PREFIX, &BTreeSet::new(), &mut made)?;
+    Ok(Some(Graph::new(made)?))
+}
+
+impl Undoing {
+    /// Everything of `graph`, as if it had been done; `children` are the operations that its nodes run
+    pub(super) fn of_all(graph: &Graph, children: BTreeMap<u32, Self>) -> Self {
+        let done = graph.living().map(|(ordinal, _)| (ordinal, None)).collect();
+        Self { graph: Arc::new(graph.clone()), done, children }
+    }
+
+    fn undoes_any(&self) -> bool {
+        self.done.keys().any(|ordinal| self.undoes(*ordinal))
+    }
+
+    fn undoes(&self, ordinal: u32) -> bool {
+        self.done.contains_key(&ordinal)
+            && (self.child(ordinal).is_some() || self.compensation(ordinal).is_some())
+    }
+
+    fn compensation(&self, ordinal: u32) -> Option<&Compensation> {
+        self.graph.node(ordinal)?.compensation.as_deref()
+    }
+
+    fn child(&self, ordinal: u32) -> Option<&Self> {
+        self.children.get(&ordinal).filter(|child| child.undoes_any())
+    }
+
+    /// Lays the nodes that undo this, the first of which wait for `after`; returns the last of them
+    fn lay(
+        &self,
+        prefix: &str,
+        after: &BTreeSet<NodeId>,
+        made: &mut Vec<PlanNode>,
+    ) -> Result<BTreeSet<NodeId>, UndoError> {
+        let order = self.order();
+        let led_to = self.led_to(&order);
+        let mut behind: BTreeMap<u32, BTreeSet<NodeId>> = BTreeMap::new();
+        for ordinal in order.iter().rev() {
+            let dependents = self.graph.dependents(*ordinal).iter().filter_map(|it| behind.get(it));
+            let mut waits: BTreeSet<NodeId> = dependents.flatten().cloned().collect();
+            if waits.is_empty() {
+                waits.clone_from(after);
+            }
+            let left = self.lay_one(prefix, *ordinal, waits, led_to.contains(ordinal), made)?;
+            behind.insert(*ordinal, left);
+        }
+        let roots = order.iter().filter(|ordinal| self.graph.dependencies(**ordinal).is_empty());
+        Ok(roots.filter_map(|root| behind.get(root)).flatten().cloned().collect())
+    }
+
+    /// Lays what undoes one node behind `waits`; returns what has to be undone before anything that came before the node
+    fn lay_one(
+        &self,
+        prefix: &str,
+        ordinal: u32,
+        waits: BTreeSet<NodeId>,
+        is_led_to: bool,
+        made: &mut Vec<PlanNode>,
+    ) -> Result<BTreeSet<NodeId>, UndoError> {
+        let Some(node) = self.graph.node(ordinal) else { return Ok(waits) };
+        let id: NodeId = format!("{prefix}.{}", node.node_id).parse()?;
+        let done = self.done.get(&ordinal);
+        let left = match (done, self.child(ordinal), &node.compensation) {
+            (Some(_), Some(child), _) => child.lay(id.as_str(), &waits, made)?,
+            (Some(gave), None, Some(compensation)) => {
+                let undo = undo(id.clone(), node, compensation, gave.as_ref())?;
+                made.push(PlanNode { depends_on: waits, ..undo });
+                return Ok(BTreeSet::from([id]));
+            }
+            (Some(_), None, None) | (None, _, _) => waits,
+        };
+        if left.len() < 2 || !is_led_to {
+            return Ok(left);
+        }
+        made.push(PlanNode::join(id.clone(), left));
+        Ok(BTreeSet::from([id]))
+    }
+
+    /// The nodes, none before what it waits for; a patched graph's numbers are not in that order
+    fn order(&self) -> Vec<u32> {
+        let living: BTreeSet<u32> = self.graph.living().map(|(ordinal, _)| ordinal).collect();
+        let needs = |ordinal: u32| self.graph.dependencies(ordinal).intersection(&living).count();
+        let mut unmet: BTreeMap<u32, usize> = living.iter().map(|it| (*it, needs(*it))).collect();
+        let mut free: BTreeSet<u32> =
+            unmet.iter().filter(|(_, left)| **left == 0).map(|(it, _)| *it).collect();
+        let mut order = Vec::with_capacity(living.len());
+        while let Some(next) = free.pop_first() {
+            order.push(next);
+            for dependent in self.graph.dependents(next) {
+                let Some(left) = unmet.get_mut(dependent) else { continue };
+                *left = left.saturating_sub(1);
+                if *left == 0 {
+                    free.insert(*dependent);
+                }
+            }
+        }
+        order
+    }
+
+    /// The nodes behind something that is undone
+    fn led_to(&self, order: &[u32]) -> BTreeSet<u32> {
+        let mut found = BTreeSet::new();
+        for ordinal in order {
+            let before = self.graph.dependencies(*ordinal);
+            if before.iter().any(|it| found.contains(it) || self.undoes(*it)) {
+                found.insert(*ordinal);
+            }
+        }
+        found
+    }
+}
+
+/// The node that undoes `node`. Where it fails, what would be undone after it is not: it may be in use still
+fn undo(
+    id: NodeId,
+    node: &PlanNode,
+    compensation: &Compensation,
+    gave: Option<&Map<String, Value>>,
+) -> Result<PlanNode, UndoError> {
+    let mut contract = compensation.job_contract.clone();
+    if let Some(gave) = gave {
+        let wrong = |error| UndoError::Output { node: node.node_id.clone(), error };
+        let inputs = fill_outputs(&Value::Object(contract.inputs), gave).map_err(wrong)?;
+        contract.inputs = super::fragment::object(inputs);
+    }
+    let title = format!("Undo {}", node.title);
+    let mut undo = PlanNode::new(id, NodeType::Job, title, compensation.runs.clone());
+    undo.requires = vec![contract.capability.clone()];
+    undo.target.clone_from(&compensation.target);
+    undo.job_contract = Some(contract);
+    Ok(undo)
+}
