@@ -73,6 +73,7 @@ pub fn retry(error: RetryFailure) -> Problem {
         | RetryFailure::Unsettled(_)
         | RetryFailure::Nothing(_)
         | RetryFailure::OtherType(..)
+        | RetryFailure::TakenBack(..)
         | RetryFailure::PartOf(..)
         | RetryFailure::Graph(_) => Kind::NotAllowedNow,
         RetryFailure::Engine(error) => return error.into(),

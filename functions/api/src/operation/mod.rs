@@ -16,14 +16,14 @@ mod resume;
 mod retry;
 #[cfg(test)]
 mod retry_tests;
+#[cfg(test)]
+mod rollback_tests;
 mod run_get;
 mod run_list;
 mod run_reconcile;
 #[cfg(test)]
 mod run_tests;
 mod runs;
-#[cfg(test)]
-mod rollback_tests;
 #[cfg(test)]
 mod tests;
 mod timeline;

@@ -115,6 +115,11 @@ async fn a_failed_scenario_is_taken_back_from_its_end_by_an_operation_with_evide
     assert_eq!(statuses.len(), 2, "a verification is not undone");
     assert_eq!((statuses["undo.grow"], statuses["undo.create"]), (NodeStatus::Ready, NodeStatus::Pending));
     assert_eq!(shop.operation(operation).await.rolled_back_by, None, "not yet");
+    let path = format!("/v1/operations/{operation}/retry");
+    let retried = shop.api.post(&path).by("alice").json(&json!({})).send().await;
+    assert_eq!(retried.short(), "409 not-allowed-now");
+    let why = retried.expect(409)["detail"].to_string();
+    assert!(why.contains(&format!("taken back by operation `{rollback}`")), "{why}");
 
     let graph = shop.api.get(&format!("/v1/plans/{}", view.plan_id)).by("viewer").send().await.expect(200);
     let given = |name: &str| {

@@ -88,6 +88,7 @@ fn template(inputs: &[(&str, &str, InputType, bool)], graph: &Graph) -> Template
         nodes: graph.nodes().iter().map(node).collect(),
         outputs: gives.collect(),
         editable_points: Vec::new(),
+        pack: None,
     }
 }
 
@@ -128,6 +129,7 @@ fn node(planned: &PlanNode) -> NodeSpec {
         timeout_s: contract.map_or(1, |it| it.timeout_s),
         attempts: contract.map_or(1, |it| it.attempts),
         backoff,
+        compensation: None,
     }
 }
 

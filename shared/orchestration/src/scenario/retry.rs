@@ -7,6 +7,7 @@ use crate::{
     Engine, EngineError,
     delivery::{Origin, keep_snapshot},
     records::record,
+    rollback::rollback_id,
     start::Placed,
 };
 use serde_json::json;
@@ -40,6 +41,11 @@ pub enum RetryFailure {
     /// Something else is planned anew, and not from where it failed
     #[error("operation `{0}` is no run of a scenario: {1}")]
     OtherType(OperationId, &'static str),
+    /// What it did is not there any more
+    #[error(
+        "operation `{0}` is taken back by operation `{1}`: what it did has to be done again, so plan it anew"
+    )]
+    TakenBack(OperationId, OperationId),
     /// Another operation decides about it
     #[error("operation `{0}` is run by a node of operation `{1}`: retry that one")]
     PartOf(OperationId, OperationId),
@@ -63,6 +69,11 @@ pub async fn retry_scenario(
     let failed = engine.table.operation_get(scope, id).await.map_err(EngineError::from)?;
     let failed = failed.ok_or(RetryFailure::NotFound(id))?;
     allowed(&failed)?;
+    if let Some(rollback) = rollback_id(&failed)
+        && engine.table.operation_get(scope, rollback).await.map_err(EngineError::from)?.is_some()
+    {
+        return Err(RetryFailure::TakenBack(id, rollback));
+    }
     let runs = engine.all_nodes(&failed).await?;
     let left = left_undone(engine.graph_of(&failed).await?.as_ref(), &runs)?;
     let left = left.ok_or(RetryFailure::Nothing(id))?;
