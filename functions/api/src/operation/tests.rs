@@ -42,6 +42,9 @@ async fn a_node_that_no_agent_has_claimed_names_the_agent_and_how_it_is() {
     assert_eq!((waits.len(), waits[0].kind), (1, WaitKind::Agent));
     assert_eq!(waits[0].what, "an agent of `target.staging.stg-1` to claim it");
     assert!(waits[0].who.starts_with("agent `stg-1` (agt_") && waits[0].who.ends_with("which is online"));
+    // Whoever looks may have begun to before the node was claimed.
+    shop.api.clock.advance(Millis(-1));
+    assert_eq!(shop.operation(operation).await.waits[0].kind, WaitKind::Agent);
     shop.api.clock.advance(Millis::from_secs(3_600));
     assert!(shop.operation(operation).await.waits[0].who.ends_with("which is offline"));
 }

@@ -81,7 +81,8 @@ impl Facts {
     /// Nobody has begun the attempt yet
     fn start(&self, node: &NodeRun, plan_node: &PlanNode) -> Wait {
         let since: Time = node.ready_at.unwrap_or(self.now).into();
-        let held = node.not_before.filter(|at| *at > self.now);
+        // A first attempt has no backoff; one that was claimed while this call was under way lies in its future.
+        let held = node.not_before.filter(|at| *at > self.now && !node.past.is_empty());
         let (kind, what, who) = match (&node.terms.runs, held) {
             (_, Some(_)) => {
                 let what = format!("attempt {} of {}, after its backoff", node.attempt, node.terms.attempts);

@@ -153,6 +153,7 @@ pub async fn watch(session: &mut Session, command: &Watch) -> Result<Exit, Failu
     let style = session.prose_style();
     let ending = render::ending(&operation, style);
     session.note(ending.trim_end());
+    retryable(session, &operation);
     Ok(watch::exit(&operation))
 }
 
