@@ -22,8 +22,8 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, pack, plan,
-    projection, promote, release, resource, run, version, workflow,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, pack,
+    plan, projection, promote, release, resource, run, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
