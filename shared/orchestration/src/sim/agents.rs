@@ -10,7 +10,7 @@ use std::{sync::Arc, time::Duration};
 use weir_domain::{
     engine::LEASE, failure::FailureSummary, plan::JobContract, sanitise::sanitise, scope::Scope,
 };
-use weir_store::NodeKey;
+use weir_store::{NodeKey, Table as _};
 
 /// An agent asks again after this, if nobody hints at anything
 const POLL: Duration = Duration::from_secs(20);
@@ -28,6 +28,10 @@ impl World {
     pub async fn run_agent(self: Arc<Self>, scope: Scope, target: String) {
         loop {
             let hint = self.queued.notified();
+            if !self.is_anything_queued(&scope, &target).await {
+                let _either = tokio::time::timeout(POLL, hint).await;
+                continue;
+            }
             let (asked, asked_for) = (scope.clone(), target.clone());
             let claimed =
                 self.invoke("task_claim", move |_, engine| async move {
@@ -43,6 +47,12 @@ impl World {
                 tokio::spawn(self.clone().carry(target.clone(), task));
             }
         }
+    }
+
+    /// Whoever asks and is given nothing changes nothing: it need not be simulated
+    async fn is_anything_queued(&self, scope: &Scope, target: &str) -> bool {
+        let until = self.now() + self.plan.skew;
+        self.memory.queued(scope, target, until, 1).await.is_ok_and(|queued| !queued.is_empty())
     }
 
     async fn carry(self: Arc<Self>, agent: String, task: Taken) {

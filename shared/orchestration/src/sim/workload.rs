@@ -158,10 +158,7 @@ impl Workload {
         }
         let habits = Habits::of(self);
         let acts = habits.acts(chance, &parts);
-        let alone = matches!(
-            self,
-            Self::Chain | Self::Diamond | Self::Layers | Self::Fan | Self::Pause | Self::Gates
-        );
+        let alone = matches!(self, Self::Chain | Self::Diamond | Self::Layers | Self::Fan | Self::Gates);
         Ok(Story { parts, acts, tenders: habits.tenders, targets: tale::targets(), alone })
     }
 }
