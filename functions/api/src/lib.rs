@@ -25,6 +25,7 @@ mod promotion;
 mod refusal;
 mod release;
 mod resource;
+mod service;
 mod slack;
 mod task;
 mod version;
@@ -80,8 +81,11 @@ weir_edge::endpoints![
     release::ReleaseCreate,
     release::ReleaseGet,
     release::ReleaseList,
+    release::ReleaseTimelineGet,
     resource::ResourceGet,
     resource::ResourceList,
+    service::ServiceGet,
+    service::ServiceList,
     slack::SlackInteract,
     task::TaskClaim,
     task::TaskReport,

@@ -1,8 +1,9 @@
 //! Lists that stand in several partitions, read one after the other as if they were one
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use weir_domain::{definition::address::Kind as ResourceKind, scope::Scope};
 use weir_edge::{Cx, Kind, Problem};
-use weir_store::{Entity, Query};
+use weir_store::{Entity, Key, Query, ResourceRow};
 
 /// At most `limit` entities of `partitions`, each given by a label and its key, from `cursor` on
 ///
@@ -29,6 +30,23 @@ pub async fn walk<E: Entity>(
         }
     }
     Ok((found, None))
+}
+
+/// Resources of one kind, the tenant's and then its workspace's, each with whose it is
+pub async fn walk_kind(
+    cx: &Cx,
+    own: &Scope,
+    kind: ResourceKind,
+    cursor: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<(Scope, ResourceRow)>, Option<String>), Problem> {
+    let mut scopes = vec![own.clone()];
+    scopes.extend(own.tenant.is_some().then(|| own.outer()));
+    let place = |scope: &Scope| (scope.to_string(), Key::resource_partition(scope, kind.as_str()));
+    let places: Vec<_> = scopes.iter().map(place).collect();
+    let (rows, next) = walk::<ResourceRow>(cx, &places, cursor, limit).await?;
+    let scope_of = |label: &str| if own.to_string() == label { own.clone() } else { own.outer() };
+    Ok((rows.into_iter().map(|(label, row)| (scope_of(&label), row)).collect(), next))
 }
 
 fn write(label: &str, after: &str) -> String {

@@ -8,9 +8,9 @@ use weir_domain::{
     audit::AuditEvent,
     canonical::Digest,
     definition::address::Address,
-    delivery::{Agent, Promotion, Release, TargetState, Version, VersionSticker},
+    delivery::{Agent, Deployed, Promotion, Release, TargetState, Version, VersionSticker},
     gate::Gate,
-    id::{EvidenceId, GateId, OperationId, PromotionId},
+    id::{EvidenceId, GateId, OperationId, PromotionId, ReleaseId},
     intent::Intent,
     intervention::Intervention,
     operation::ReconcilePass,
@@ -162,6 +162,31 @@ impl Entity for EvidenceRow {
     /// By operation, so that an operation's packets are one short list
     fn listed(&self) -> Option<(String, String)> {
         Some((self.operation_id.to_string(), self.id.to_string()))
+    }
+}
+
+impl Entity for Deployed {
+    const KIND: &'static str = "deployed";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::deployed(scope, &self.service_id, &self.environment_id)
+    }
+}
+
+/// That an operation runs for a release: a projection of operations
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseRun {
+    /// The release
+    pub release_id: ReleaseId,
+    /// The operation
+    pub operation_id: OperationId,
+}
+
+impl Entity for ReleaseRun {
+    const KIND: &'static str = "release_run";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::release_run(scope, self.release_id, self.operation_id)
     }
 }
 

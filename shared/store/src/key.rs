@@ -12,6 +12,8 @@
 //! | queue of an exclusive resource | `<scope>#exclusive` | `<address>` |
 //! | idempotency record | `<scope>#idem#<shard>` | `<key>` |
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |
+//! | what was brought to an environment last | `<scope>#deployed#<service>` | `<environment>` |
+//! | what runs for a release | `<scope>#release_run#<release>` | `<op id>` |
 //! | how far the rows have come | `<workspace>#projection#resources` | `meta` |
 //! | audit event | `<scope>#audit#<day>` | `<aud id>` |
 //! | audit chain's head | `<workspace>#audit` | `head` |
@@ -26,7 +28,8 @@
 use std::fmt;
 use weir_domain::{
     canonical::Digest,
-    id::{AuditId, EventId, GateId, OperationId},
+    definition::address::Address,
+    id::{AuditId, EventId, GateId, OperationId, ReleaseId},
     operation::OperationStatus,
     scope::Scope,
 };
@@ -161,6 +164,21 @@ impl Key {
             pk: Self::node_partition(&node.scope, node.operation, node.segment),
             sk: format!("node#{:06}", node.ordinal),
         }
+    }
+
+    /// What was brought of a service to an environment last
+    pub fn deployed(scope: &Scope, service: &Address, environment: &Address) -> Self {
+        Self { pk: format!("{scope}#deployed#{service}"), sk: environment.to_string() }
+    }
+
+    /// That an operation runs for a release
+    pub fn release_run(scope: &Scope, release: ReleaseId, operation: OperationId) -> Self {
+        Self { pk: Self::release_run_partition(scope, release), sk: operation.to_string() }
+    }
+
+    /// The partition of what runs for a release
+    pub fn release_run_partition(scope: &Scope, release: ReleaseId) -> String {
+        format!("{scope}#release_run#{release}")
     }
 
     /// The partition of an operation's item and timeline

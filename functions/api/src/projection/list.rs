@@ -1,6 +1,6 @@
 //! `GET /v1/projections`
 
-use super::resources;
+use super::{resources, services};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
     page::PageQuery,
@@ -24,7 +24,8 @@ impl Endpoint for ProjectionList {
     type Reply = Page<ProjectionView>;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<ProjectionView>>, Problem> {
-        let items = vec![resources(cx, &call.scope, call.now).await?];
+        let items =
+            vec![resources(cx, &call.scope, call.now).await?, services(cx, &call.scope, call.now).await?];
         Ok(Page { items, next_cursor: None }.into())
     }
 }

@@ -8,7 +8,7 @@ use weir_store::{Key, Record, ResourceRow, Write};
 use weir_testkit::TestApi;
 
 /// Runs every job that is sent, until there is none left, and ends the operation
-async fn run(api: &TestApi, operation: OperationId) -> OperationView {
+pub(crate) async fn run(api: &TestApi, operation: OperationId) -> OperationView {
     let (engine, scope) = (api.cx.engine(), api.cx.workspace());
     engine.begin(&scope, operation, format!("token of {operation}")).await.unwrap();
     loop {
@@ -16,7 +16,7 @@ async fn run(api: &TestApi, operation: OperationId) -> OperationView {
         if jobs.is_empty() {
             break;
         }
-        for (job, delay) in jobs {
+        for (job, delay) in jobs.into_iter().filter(|(job, _)| job.operation == operation) {
             api.clock.advance(delay + Millis(7));
             assert_eq!(engine.run_job(&job, "worker").await.unwrap(), JobEnd::Run);
         }

@@ -13,7 +13,7 @@ pub struct ReleaseGet;
 #[derive(Debug, Deserialize, JsonSchema)]
 pub struct ReleasePath {
     /// The release
-    release: ReleaseId,
+    pub(super) release: ReleaseId,
 }
 
 impl Endpoint for ReleaseGet {

@@ -5,7 +5,9 @@ mod get;
 mod list;
 #[cfg(test)]
 mod tests;
+mod timeline;
 
 pub use create::ReleaseCreate;
 pub use get::ReleaseGet;
 pub use list::ReleaseList;
+pub use timeline::ReleaseTimelineGet;

@@ -9,6 +9,8 @@ mod template_list;
 mod tests;
 mod view;
 
+pub(crate) use view::{log, plan_of, run};
+
 pub use run_get::WorkflowRunGet;
 pub use run_list::WorkflowRunList;
 pub use step_runs::WorkflowStepRuns;

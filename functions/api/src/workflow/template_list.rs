@@ -1,19 +1,15 @@
 //! `GET /v1/workflow-templates`
 
 use super::view;
-use crate::walk::walk;
+use crate::walk::walk_kind;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::{
-    definition::{address::Kind, spec::Template},
-    scope::Scope,
-};
+use weir_domain::definition::{address::Kind, spec::Template};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind as ProblemKind, Nothing, Problem, Route,
     page::size,
     wire::{page::Page, workflow::WorkflowTemplate},
 };
-use weir_store::{Key, ResourceRow};
 
 /// How a cursor among the built-in templates begins; how many of them were given follows
 const BUILTIN: &str = "builtin.";
@@ -66,7 +62,8 @@ impl Endpoint for WorkflowTemplateList {
         if wanted.is_builtin == Some(true) {
             return Ok(page.into());
         }
-        let (rows, next) = rows(cx, &call.scope, cursor, limit - page.items.len()).await?;
+        let (rows, next) =
+            walk_kind(cx, &call.scope, Kind::Template, cursor, limit - page.items.len()).await?;
         for (scope, row) in rows {
             let spec: Template = serde_json::from_value(row.spec)?;
             page.items.push(view::template(row.address, spec, scope.tenant, false));
@@ -84,19 +81,4 @@ fn among_builtin(cursor: &str) -> Result<Option<usize>, Problem> {
             .at("/cursor", "not a cursor of this list")
     })?;
     Ok(Some(given))
-}
-
-async fn rows(
-    cx: &Cx,
-    own: &Scope,
-    cursor: Option<&str>,
-    limit: usize,
-) -> Result<(Vec<(Scope, ResourceRow)>, Option<String>), Problem> {
-    let mut scopes = vec![own.clone()];
-    scopes.extend(own.tenant.is_some().then(|| own.outer()));
-    let place = |scope: &Scope| (scope.to_string(), Key::resource_partition(scope, Kind::Template.as_str()));
-    let places: Vec<_> = scopes.iter().map(place).collect();
-    let (rows, next) = walk::<ResourceRow>(cx, &places, cursor, limit).await?;
-    let scope_of = |label: &str| if own.to_string() == label { own.clone() } else { own.outer() };
-    Ok((rows.into_iter().map(|(label, row)| (scope_of(&label), row)).collect(), next))
 }

@@ -47,14 +47,14 @@ pub(super) fn template(
 }
 
 /// The plan that an operation executes
-pub(super) async fn plan_of(cx: &Cx, operation: &Operation) -> Result<Option<Plan>, Problem> {
+pub(crate) async fn plan_of(cx: &Cx, operation: &Operation) -> Result<Option<Plan>, Problem> {
     let info = &operation.info;
     let key = Key::entity(&info.scope, Plan::KIND, info.plan_id);
     Ok(cx.table().read::<Plan>(&key).await?.map(|(plan, _)| plan))
 }
 
 /// An operation as a workflow run, without what it gave and its log
-pub(super) fn run(
+pub(crate) fn run(
     operation: &Operation,
     nodes: &[NodeRun],
     plan: Option<&Plan>,
@@ -153,7 +153,7 @@ pub(super) async fn outputs(
 }
 
 /// An event of the timeline as an entry of a run's log
-pub(super) fn log(event: TimelineEvent) -> Result<WorkflowLog, Problem> {
+pub(crate) fn log(event: TimelineEvent) -> Result<WorkflowLog, Problem> {
     let mut meta = event.meta;
     meta.insert("kind".to_owned(), serde_json::to_value(event.kind)?);
     meta.extend(event.node_id.map(|node| ("node_id".to_owned(), json!(node))));

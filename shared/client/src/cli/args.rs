@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        pack, plan, projection, promote, release, resource, run, version, workflow,
+        pack, plan, projection, promote, release, resource, run, service, version, workflow,
     },
     style::ColorChoice,
 };
@@ -124,6 +124,9 @@ pub enum Command {
     /// Projections: rows that follow from the ledger
     #[command(subcommand)]
     Projections(projection::Projections),
+    /// Services, and what of each was brought where last
+    #[command(subcommand)]
+    Service(service::Service),
     /// Explain a command, a code such as W0207, `codes`, `exit-codes` or `kinds`
     Help(help::Help),
     /// Print completions for a shell

@@ -23,7 +23,7 @@ use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
     agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, pack,
-    plan, projection, promote, release, resource, run, version, workflow,
+    plan, projection, promote, release, resource, run, service, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -104,6 +104,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Resource(command) => resource::run(session, command).await,
         Command::Workflow(command) => workflow::run(session, command).await,
         Command::Projections(command) => projection::run(session, command).await,
+        Command::Service(command) => service::run(session, command).await,
         Command::Help(command) => help::run(session, command),
         Command::Completions(command) => help::completions(session, command),
     }

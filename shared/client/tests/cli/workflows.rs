@@ -7,12 +7,14 @@ use crate::{
 };
 use axum::{Json, Router, extract::Query, routing::get};
 use serde_json::{Value, json};
-use weir_domain::id::{Id as _, OperationId};
+use weir_domain::id::{Id as _, OperationId, PromotionId, ReleaseId};
 
 pub fn routes() -> Router<Server> {
     Router::new()
         .route("/v1/workflow-templates", get(|query: Pages| async { list(template(), query) }))
         .route("/v1/workflow-templates/{id}", get(|| async { Json(template()) }))
+        .route("/v1/services", get(|query: Pages| async { list(service(), query) }))
+        .route("/v1/releases/{id}/timeline", get(|| async { Json(timeline()) }))
         .route("/v1/workflow-runs", get(|query: Pages| async { list(run(), query) }))
         .route("/v1/workflow-runs/{id}", get(|| async { Json(run()) }))
         .route("/v1/workflow-runs/{id}/steps", get(|query: Pages| async { list(step(), query) }))
@@ -43,6 +45,35 @@ fn step() -> Value {
     json!({ "id": "op.1.1", "workflow_run_id": OperationId::new(1, 9), "node_id": "deploy.stg-1", "status": "failed",
         "attempt_number": 1, "inputs": {}, "logs": "unpacked\nstarted \u{1b}[31m", "error": error,
         "started_at": time(), "completed_at": time() })
+}
+
+fn service() -> Value {
+    let latest = json!({ "service_id": "service.shop", "environment_id": "environment.staging",
+        "release_id": ReleaseId::new(1, 3), "version": "1.2.0", "promotion_id": PromotionId::new(1, 4),
+        "operation_id": OperationId::new(1, 9), "deployed_at": time() });
+    let environments = json!([{ "environment_id": "environment.staging", "latest_release": latest },
+        { "environment_id": "environment.production" }]);
+    json!({ "id": "service.shop", "tenant_id": null, "name": "Shop\u{1b}[2J", "repo": "r", "components": [],
+        "adapters": {}, "environments": environments })
+}
+
+fn timeline() -> Value {
+    let log = json!({ "workflow_run_id": OperationId::new(1, 9), "ts": time(), "level": "info",
+        "message": "Deploy stg-1: succeeded\u{1b}[31m", "meta": {} });
+    json!({ "release_id": ReleaseId::new(1, 3), "runs": [run()], "logs": [log] })
+}
+
+#[tokio::test]
+async fn a_service_is_listed_with_what_is_where_and_a_release_with_what_ran_for_it() {
+    let server = Server::start().await;
+    let list = weir(&server, "alice", &["service", "list"]).await;
+    let lines: Vec<&str> = list.out.lines().collect();
+    assert!(lines[1].contains("staging") && lines[1].contains("1.2.0"), "{list:?}");
+    assert!(lines[2].contains("production") && lines[2].contains("–"), "{list:?}");
+    assert!(!list.out.contains('\u{1b}'), "{list:?}");
+    let told = weir(&server, "alice", &["release", "timeline", &ReleaseId::new(1, 3).to_string()]).await;
+    assert!(told.out.contains(&format!("{}  Deploy stg-1: succeeded", OperationId::new(1, 9))), "{told:?}");
+    assert!(!told.out.contains('\u{1b}'), "{told:?}");
 }
 
 #[tokio::test]

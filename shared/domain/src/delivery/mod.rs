@@ -1,6 +1,7 @@
 //! Delivery: versions, releases and their promotions, and what targets and agents are like
 
 mod agent;
+mod deployed;
 mod deployment;
 mod promotion;
 mod release;
@@ -8,6 +9,7 @@ mod target;
 mod version;
 
 pub use agent::{Agent, AgentStatus, AgentTarget, HEARTBEAT_EVERY, agent_status};
+pub use deployed::Deployed;
 pub use deployment::{DeploymentJob, DeploymentTask};
 pub use promotion::{
     GateOutcome, Promotion, PromotionCommand, PromotionRefusal, PromotionStatus, ReleaseViewStatus,

@@ -27,5 +27,6 @@ pub mod promotion;
 pub mod release;
 pub mod resource;
 pub mod secret;
+pub mod service;
 pub mod task;
 pub mod workflow;

@@ -8,13 +8,14 @@ use weir_domain::time::Time;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct ProjectionView {
-    /// Which projection: `resources`
+    /// Which projection: `resources` or `services`
     pub name: String,
-    /// The last revision of the ledger that its rows hold; 0 where nothing was ever applied
-    pub revision: u64,
-    /// How many revisions the rows may be behind the ledger
+    /// The last revision of the state ledger that its rows hold, if it follows from that; 0 where nothing was ever applied
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
+    /// How many revisions of the ledger, or operations that have ended, the rows may be behind
     pub behind: u64,
-    /// When the rows last came to hold a revision
+    /// When what the rows last came to hold became true
     pub as_of: Time,
 }
 

@@ -1,4 +1,4 @@
-//! The rows of the definition made again from the ledger, to the same bytes, while they are read
+//! The rows made again from the ledger and the operations, to the same bytes, while they are read
 //!
 //! Row by row: each is as the ledger says before and after. One that is right already is not written. A crash leaves
 //! some rows made again and some not, which is what there was before; the next attempt goes on.
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Engine, EngineError,
     assignments::{Background, place},
-    delivery::Origin,
+    delivery::{Origin, rebuild_rows},
     records::record,
     start::Placed,
 };
@@ -23,6 +23,7 @@ use weir_domain::{
     definition::{
         address::{Address, Kind},
         document::Definition,
+        spec::Tenant,
         state::State,
     },
     operation::OperationType,
@@ -79,28 +80,46 @@ pub async fn request_rebuild(engine: &Engine, actor: &Actor, origin: &Origin) ->
 /// Makes the rows again
 pub(crate) async fn rebuild(engine: &Engine) -> Result<Rebuilt, DefinitionError> {
     let scope = engine.workspace();
-    // Nothing was ever applied: there is nothing that rows could say.
-    let Some((state, _)) = state(engine).await? else { return Ok(Rebuilt::default()) };
-    let mut rebuilt = Rebuilt { revision: state.state_revision, ..Rebuilt::default() };
-    let definitions = definitions(engine, &state).await?;
+    let state = state(engine).await?.map(|(state, _)| state);
+    let mut rebuilt = Rebuilt::default();
+    // Before the sweep, which may remove a tenant's row, but never what ran for it.
+    let scopes = scopes(engine, &scope, state.as_ref()).await?;
+    // Where nothing was ever applied, there is nothing that rows of the definition could say.
+    if let Some(state) = &state {
+        rebuild_resources(engine, &scope, &scopes, state, &mut rebuilt).await?;
+    }
+    for own in &scopes {
+        rebuild_rows(engine, own, &mut rebuilt).await?;
+    }
+    Ok(rebuilt)
+}
+
+async fn rebuild_resources(
+    engine: &Engine,
+    scope: &Scope,
+    scopes: &[Scope],
+    state: &State,
+    rebuilt: &mut Rebuilt,
+) -> Result<(), DefinitionError> {
+    rebuilt.revision = state.state_revision;
+    let definitions = definitions(engine, state).await?;
     for (address, applied) in state.resources() {
         let by = applied.by.as_ref();
         let definition = by.and_then(|by| definitions.get(&by.definition));
         let spec = definition.and_then(|definition| definition.spec_of(address, &applied.digest));
         match spec.and_then(|spec| row(address, applied, spec)) {
-            Some(row) => put(engine, &scope_of(&scope, applied), &row, &mut rebuilt).await?,
+            Some(row) => put(engine, &scope_of(scope, applied), &row, rebuilt).await?,
             None => rebuilt.unknown += 1,
         }
     }
-    for own in scopes(&scope, &state) {
+    for own in scopes {
         for kind in Kind::all() {
-            sweep(engine, &own, kind, &state, &mut rebuilt).await?;
+            sweep(engine, own, kind, state, rebuilt).await?;
         }
     }
     // Where nobody applied anything meanwhile, what was announced and never came is not waited for any more.
     let now = super::state(engine).await?.map_or(0, |(state, _)| state.state_revision);
-    arrived(engine, &scope, rebuilt.revision, now == rebuilt.revision).await?;
-    Ok(rebuilt)
+    arrived(engine, scope, rebuilt.revision, now == rebuilt.revision).await
 }
 
 /// The definitions that say what the resources are
@@ -138,13 +157,17 @@ async fn put(
 }
 
 /// The workspace and every tenant that has or is a resource
-fn scopes(outer: &Scope, state: &State) -> Vec<Scope> {
-    let owners = state.resources().values().filter_map(|applied| applied.tenant.clone());
-    let tenants = state.resources().keys().filter(|address| address.kind() == Kind::Tenant);
-    let tenants = tenants.filter_map(|address| address.names().parse::<Name>().ok());
-    let all: BTreeSet<Name> = owners.chain(tenants).collect();
+async fn scopes(engine: &Engine, outer: &Scope, state: Option<&State>) -> Result<Vec<Scope>, EngineError> {
+    let rows = engine.resources::<Tenant>(outer, Kind::Tenant).await?;
+    let mut addresses: Vec<Address> = rows.into_iter().map(|(address, _)| address).collect();
+    let mut all = BTreeSet::new();
+    for (address, applied) in state.iter().flat_map(|state| state.resources()) {
+        all.extend(applied.tenant.clone());
+        addresses.extend((address.kind() == Kind::Tenant).then(|| address.clone()));
+    }
+    all.extend(addresses.iter().filter_map(|address| address.names().parse::<Name>().ok()));
     let of = |tenant| Scope::tenant(outer.workspace.clone(), tenant);
-    std::iter::once(outer.clone()).chain(all.into_iter().map(of)).collect()
+    Ok(std::iter::once(outer.clone()).chain(all.into_iter().map(of)).collect())
 }
 
 /// Removes the rows of one kind that the ledger does not have

@@ -1,6 +1,6 @@
 //! What follows from the end of a delivery: evidence, the promotion, the release, and where it failed, the way back
 
-use super::rollback::start_rollback;
+use super::{index, rollback::start_rollback};
 use crate::{Engine, EngineError, evidence, records::record, rollback};
 use weir_domain::{
     delivery::{Promotion, PromotionCommand, Release, ReleaseCommand},
@@ -48,7 +48,10 @@ pub(crate) async fn conclude(engine: &Engine, operation: &Operation) -> Result<(
     engine.change_promotion(operation, |promotion| moved(promotion, moves)).await?;
     end_intent(engine, operation).await?;
     match operation.status {
-        OperationStatus::Succeeded => mark_deployed(engine, operation).await,
+        OperationStatus::Succeeded => {
+            index::project(engine, operation).await?;
+            mark_deployed(engine, operation).await
+        }
         OperationStatus::Failed if deployed => start_rollback(engine, operation, &nodes).await,
         OperationStatus::Failed
         | OperationStatus::Cancelled

@@ -2,6 +2,7 @@
 
 mod conclude;
 mod gather;
+mod index;
 mod install;
 mod request;
 mod rollback;
@@ -11,6 +12,7 @@ pub use request::{PromotionRequest, Requested, request_promotion, start_plan};
 
 pub(crate) use conclude::{conclude, end_intent};
 pub(crate) use gather::policies;
+pub(crate) use index::{rebuild_rows, release_run};
 pub(crate) use request::{PLAN_LIFE, keep_snapshot, prepare};
 
 use crate::EngineError;

@@ -44,7 +44,7 @@ fn table(found: &[ProjectionView], _: Style) -> Table {
     for projection in found {
         table.row([
             Cell::from(&projection.name),
-            projection.revision.into(),
+            projection.revision.map_or_else(|| "–".to_owned(), |revision| revision.to_string()).into(),
             projection.behind.into(),
             date_time(projection.as_of).into(),
         ]);

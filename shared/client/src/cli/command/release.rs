@@ -15,15 +15,21 @@ use clap::{Args, Subcommand};
 use weir_domain::{
     definition::address::Address,
     delivery::{self, ReleaseStatus, SourceRef},
-    id::VersionId,
+    id::{ReleaseId, VersionId},
 };
-use weir_edge::wire::release::ReleaseCreate;
+use weir_edge::wire::{release::ReleaseCreate, service::ReleaseLog};
 
 /// Releases of services
 #[derive(Debug, Subcommand)]
 pub enum Release {
     /// Put versions together; the release never changes afterwards
     Create(Create),
+    /// Show what happened in everything that ran for a release, the earliest first
+    Timeline {
+        /// The release, such as rel_01J…
+        #[arg(value_name = "RELEASE")]
+        release: ReleaseId,
+    },
     /// List releases, the newest first
     List {
         /// Only those that are so: draft, ready, deployed, deprecated
@@ -79,8 +85,21 @@ fn source(text: &str) -> Result<SourceRef, String> {
 pub async fn run(session: &mut Session, command: &Release) -> Result<Exit, Failure> {
     match command {
         Release::Create(command) => create(session, command).await,
+        Release::Timeline { release } => timeline(session, *release).await,
         Release::List { status, paging } => list(session, *status, paging).await,
     }
+}
+
+async fn timeline(session: &mut Session, id: ReleaseId) -> Result<Exit, Failure> {
+    let timeline = session.client()?.release_timeline(id).await?;
+    session.show(&timeline, |timeline, style| {
+        let line = |log: &ReleaseLog| {
+            let (when, message) = (style.dim(date_time(log.entry.ts)), plain(&log.entry.message));
+            format!("{when}  {}  {message}\n", log.workflow_run_id)
+        };
+        timeline.logs.iter().map(line).collect()
+    })?;
+    Ok(Exit::Done)
 }
 
 async fn create(session: &mut Session, command: &Create) -> Result<Exit, Failure> {
