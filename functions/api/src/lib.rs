@@ -7,6 +7,8 @@ mod artifact;
 mod assignment;
 mod audit;
 mod callback;
+#[cfg(test)]
+mod cli_tests;
 mod definition;
 mod deployment;
 mod evidence;

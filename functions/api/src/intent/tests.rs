@@ -76,3 +76,34 @@ async fn an_intent_that_cannot_be_planned_is_refused() {
         assert_eq!(reply.short(), expected, "{change}");
     }
 }
+
+#[tokio::test]
+async fn a_delivery_to_a_target_that_no_agent_serves_is_planned_and_cannot_be_started() {
+    let shop = Shop::open().await;
+    let bound: PlanView = plan_of(&shop).await;
+    let reasons: Vec<_> = bound.plan.bindings.iter().map(|it| it.resolution_reason.as_str()).collect();
+    assert!(reasons.contains(&"target.staging.stg-1 (agent stg-1 1.0.0): chosen"), "{reasons:?}");
+    let target = json!({ "environment": "environment.staging", "target_type": "host" });
+    shop.api.resource(&shop.scope, "target.staging.stg-3", target).await;
+    let unbound = plan_of(&shop).await;
+    assert_eq!(unbound.plan.status, PlanStatus::Unbound);
+    let path = format!("/v1/plans/{}/operations", unbound.plan.plan_id);
+    for refused in [
+        shop.api.post(&path).by("alice").send().await,
+        shop.ask("alice", shop.release, "environment.staging").await,
+    ] {
+        assert_eq!(refused.short(), "409 not-allowed-now");
+        let told = refused.expect(409);
+        assert!(
+            told["detail"].as_str().unwrap().contains("target.staging.stg-3: no agent serves it"),
+            "{told}"
+        );
+    }
+}
+
+async fn plan_of(shop: &Shop) -> PlanView {
+    let wanted = wanted(shop, "promote");
+    let intent: IntentView = shop.api.post("/v1/intents").by("alice").json(&wanted).send().await.read(201);
+    let path = format!("/v1/plans/{}", intent.plan_id.unwrap());
+    shop.api.get(&path).by("viewer").send().await.read(200)
+}

@@ -12,21 +12,26 @@ fn template() -> Value {
 }
 
 #[tokio::test]
-async fn a_command_is_given_to_an_agent_from_when_it_says_that_it_runs_some() {
+async fn a_command_is_given_to_an_agent_while_it_says_that_it_runs_some() {
     let shop = Shop::open().await;
     shop.api.resource(&shop.scope, "template.deploy-host", template()).await;
+    let refused = shop.ask("alice", shop.release, "environment.staging").await;
+    assert_eq!(refused.short(), "409 not-allowed-now", "nobody has said so when it is planned");
+    let beat = |agent: &str, capabilities: Value| {
+        let path = format!("/v1/agents/{}/heartbeat", shop.agent(agent));
+        let body = json!({ "status": "online", "tasks": [], "targets": [], "capabilities": capabilities });
+        shop.api.post(&path).bearer(shop.credential(agent)).json(&body)
+    };
+    for agent in ["stg-1", "stg-2"] {
+        beat(agent, json!(["deploy.host", "verify.command"])).send().await.expect(200);
+    }
     let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
     let deploy = shop.claim("stg-1").await.remove(0);
     shop.report("stg-1", &deploy, &succeeded(&deploy)).await.expect(200);
-    assert_eq!(shop.claim("stg-1").await, [], "it has not said that it runs commands");
-
-    let path = format!("/v1/agents/{}/heartbeat", shop.agent("stg-1"));
-    let beat = |capabilities: Value| {
-        let body = json!({ "status": "online", "tasks": [], "targets": [], "capabilities": capabilities });
-        shop.api.post(&path).bearer(shop.credential("stg-1")).json(&body)
-    };
-    assert_eq!(beat(json!([""])).send().await.short(), "400 invalid-body");
-    beat(json!(["deploy.host", "verify.command"])).send().await.expect(200);
+    beat("stg-1", json!(["deploy.host"])).send().await.expect(200);
+    assert_eq!(shop.claim("stg-1").await, [], "it says no more that it runs commands");
+    assert_eq!(beat("stg-1", json!([""])).send().await.short(), "400 invalid-body");
+    beat("stg-1", json!(["deploy.host", "verify.command"])).send().await.expect(200);
     let task = shop.claim("stg-1").await.remove(0);
     let TaskWork::VerifyCommand(input) = &task.work else { panic!("{task:?}") };
     let expected = json!({ "command": "smoke", "args": ["--fast"], "attempts": 3, "interval_s": 2 });

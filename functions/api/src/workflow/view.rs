@@ -2,11 +2,12 @@
 
 use crate::operation;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use weir_domain::{
     definition::{address::Address, spec::Template},
     engine::{NodeRun, Operation},
     plan::{Graph, Plan, PlanContext, ScenarioContext},
-    planner::{builtin_template, builtin_templates},
+    planner::{builtin_template, builtin_templates, collect_outputs, output_nodes},
     sanitise::sanitise,
     scope::Name,
     timeline::TimelineEvent,
@@ -118,7 +119,7 @@ fn inputs(plan: &Plan) -> Map<String, Value> {
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
-/// What a run gave: each output of its template, as its node gave it, or for a step that was multiplied node by node
+/// What a run gave: each output of its template, as its node gave it, or for a step that was multiplied by element
 pub(super) async fn outputs(
     cx: &Cx,
     operation: &Operation,
@@ -126,30 +127,13 @@ pub(super) async fn outputs(
     nodes: &[NodeRun],
     context: &ScenarioContext,
 ) -> Result<Map<String, Value>, Problem> {
-    let mut given = Map::new();
-    for (name, from) in &context.outputs {
-        let Some((step, output)) = from.split_once('.') else { continue };
-        let prefix = format!("{step}.");
-        let mut each = Map::new();
-        for node in nodes {
-            let Some(planned) = graph.node(node.ordinal) else { continue };
-            let id = planned.node_id.as_str();
-            if id != step && !id.starts_with(&prefix) {
-                continue;
-            }
-            let gave = cx.engine().outputs(operation.info.operation_id, planned, node).await?;
-            let Some(value) = gave.get(output).cloned() else { continue };
-            if id == step {
-                given.insert(name.clone(), value);
-            } else {
-                each.insert(id.to_owned(), value);
-            }
-        }
-        if !each.is_empty() {
-            given.insert(name.clone(), each.into());
-        }
+    let wanted = output_nodes(&context.outputs, graph);
+    let mut gave = BTreeMap::new();
+    for node in nodes.iter().filter(|node| wanted.binary_search(&node.ordinal).is_ok()) {
+        let Some(planned) = graph.node(node.ordinal) else { continue };
+        gave.insert(node.ordinal, cx.engine().outputs(operation.info.operation_id, planned, node).await?);
     }
-    Ok(given)
+    Ok(collect_outputs(&context.outputs, graph, &gave))
 }
 
 /// An event of the timeline as an entry of a run's log

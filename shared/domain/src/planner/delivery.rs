@@ -7,9 +7,11 @@
 //! ```
 
 use super::{
-    BATCH_CHECK, CAPABILITIES, PlanError,
+    BATCH_CHECK, PlanError,
+    binding::{Offers, Requirement, Site, resolve},
     fragment::{self, Place, object},
     gates,
+    template::summed,
 };
 use crate::{
     canonical::Digest,
@@ -20,12 +22,11 @@ use crate::{
     gate::GateContext,
     id::ReleaseId,
     plan::{
-        BindingStatus, Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode,
-        ResourceBinding,
+        Executor, Graph, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode, ResourceBinding,
     },
 };
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A decision is made within one function call
 const DECISION_TIMEOUT_S: u32 = 60;
@@ -75,17 +76,28 @@ pub struct RollbackRequest<'a> {
     pub template: &'a Template,
 }
 
-/// A graph, and how what it asks for was found
-#[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
-    /// What will run
-    pub graph: Graph,
-    /// Why each thing that it asks for will be done by whom
-    pub bindings: Vec<ResourceBinding>,
+/// What provides what a delivery requires, node by node, as for any scenario
+///
+/// Its targets are what it is about, so each has to be served by an agent that can; there is no other one to turn to.
+pub fn bind_delivery(template: &Template, sites: &[Site], offers: &Offers) -> Vec<ResourceBinding> {
+    let addresses: Vec<Address> = sites.iter().map(|site| site.address.clone()).collect();
+    let names = fragment::short_names(&addresses);
+    let mut bindings = Vec::new();
+    for site in sites {
+        let name = names.get(&site.address).map_or("", String::as_str);
+        for spec in &template.nodes {
+            let Some(capability) = &spec.capability else { continue };
+            let id = format!("{}.{name}", spec.id);
+            let constraints = spec.constraints.clone();
+            let requirement = Requirement { id, capability, site: Some(site), constraints };
+            bindings.push(resolve(&requirement, sites, offers, &[], &[]).binding);
+        }
+    }
+    summed(bindings)
 }
 
 /// Plans a deployment or promotion: its gates, the decision's evidence, then the targets batch by batch
-pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Planned, PlanError> {
+pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Graph, PlanError> {
     if request.targets.is_empty() {
         return Err(PlanError::NoTargets(request.environment.clone()));
     }
@@ -101,11 +113,11 @@ pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Planned, PlanError
     });
     let targets = places.map(Iterator::collect).collect();
     roll(&mut nodes, targets, after, request.template, &request.environment_spec.delivery, Some(request))?;
-    planned(nodes, request.template)
+    Ok(Graph::new(nodes)?)
 }
 
 /// Plans a rollback: no gate may stand between a failed deployment and what worked before it
-pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Planned, PlanError> {
+pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Graph, PlanError> {
     let targets: Vec<Address> = request.targets.iter().map(|(target, _)| target.clone()).collect();
     let names = fragment::short_names(&targets);
     let place = |(target, what): &'_ (Address, Deployable<'_>)| {
@@ -122,7 +134,7 @@ pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Planned, PlanError
     };
     let mut nodes = Vec::new();
     roll(&mut nodes, places.collect(), BTreeSet::new(), request.template, &delivery, None)?;
-    planned(nodes, request.template)
+    Ok(Graph::new(nodes)?)
 }
 
 type Target<'a> = Vec<(Address, &'a Deployable<'a>, String)>;
@@ -229,36 +241,6 @@ pub(super) fn decided(capability: &str, inputs: serde_json::Value) -> JobContrac
         idempotency: Idempotency::Natural,
         secrets: Vec::new(),
         deadline_s: None,
-    }
-}
-
-fn planned(nodes: Vec<PlanNode>, template: &Template) -> Result<Planned, PlanError> {
-    let graph = Graph::new(nodes)?;
-    let mut asked: BTreeMap<&str, u32> = BTreeMap::new();
-    for node in template.nodes.iter().filter_map(|node| node.capability.as_deref()) {
-        *asked.entry(node).or_default() += 1;
-    }
-    let bindings = asked.into_keys().map(|capability| ResourceBinding {
-        requirement_id: format!("requirement.{capability}"),
-        capability_key: capability.to_owned(),
-        constraints: serde_json::Map::new(),
-        binding_status: BindingStatus::Bound,
-        selected_resource_id: Some(provider(capability).to_owned()),
-        sub_operation_plan_id: None,
-        resolution_reason: format!(
-            "of {} capabilities known here, only `{}` provides it",
-            CAPABILITIES.len(),
-            provider(capability)
-        ),
-    });
-    Ok(Planned { bindings: bindings.collect(), graph })
-}
-
-fn provider(capability: &str) -> &'static str {
-    if [super::DEPLOY_HOST, super::COMMAND_RUN, super::VERIFY_COMMAND].contains(&capability) {
-        "agent"
-    } else {
-        "weir"
     }
 }
 

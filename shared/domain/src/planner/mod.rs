@@ -33,7 +33,9 @@ pub use capability::{
 };
 pub use customize::{CustomizeError, customize};
 pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild};
-pub use delivery::{DeliveryRequest, Deployable, Planned, RollbackRequest, plan_delivery, plan_rollback};
+pub use delivery::{
+    DeliveryRequest, Deployable, RollbackRequest, bind_delivery, plan_delivery, plan_rollback,
+};
 pub use fragment::Place;
 pub use gates::gate_node;
 pub use outputs::{collect_outputs, output_nodes};

@@ -29,7 +29,7 @@ fn component() -> Component {
         .unwrap()
 }
 
-fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Planned, PlanError> {
+fn plan(environment_spec: &Environment, targets: usize, policies: &[Policy]) -> Result<Graph, PlanError> {
     plan_by(&template(), environment_spec, targets, policies)
 }
 
@@ -38,7 +38,7 @@ fn plan_by(
     environment_spec: &Environment,
     targets: usize,
     policies: &[Policy],
-) -> Result<Planned, PlanError> {
+) -> Result<Graph, PlanError> {
     let environment = "environment.e".parse().unwrap();
     let named: Vec<Address> = (0..policies.len()).map(|n| format!("policy.p-{n}").parse().unwrap()).collect();
     let component = component();
@@ -77,7 +77,7 @@ fn gated() -> Template {
 fn the_gates_of_a_template_stand_before_each_target() {
     let rolling =
         environment(&json!({ "delivery": { "strategy": "rolling", "batch_size": 1, "max_failed": 1 } }));
-    let graph = plan_by(&gated(), &rolling, 2, &[]).unwrap().graph;
+    let graph = plan_by(&gated(), &rolling, 2, &[]).unwrap();
     let laid = ["window", "deploy", "agreed", "verify"].map(|step| {
         let node = graph.node(ordinal(&graph, &format!("{step}.t-002"))).unwrap();
         let after: Vec<_> = node.depends_on.iter().map(ToString::to_string).collect();
@@ -110,10 +110,38 @@ fn no_gate_stands_on_the_way_back() {
     let delivery = environment(&json!({})).delivery;
     let targets = vec![("target.e.t-1".parse().unwrap(), what)];
     let request = RollbackRequest { delivery: &delivery, targets, template: &template };
-    let graph = plan_rollback(&request).unwrap().graph;
+    let graph = plan_rollback(&request).unwrap();
     let laid: Vec<_> =
         graph.nodes().iter().map(|node| (node.node_id.as_str(), node.depends_on.len())).collect();
     assert_eq!(laid, [("deploy.t-1", 0), ("verify.t-1", 1)]);
+}
+
+#[test]
+fn each_target_is_bound_to_an_agent_that_serves_it_or_is_told_why_not() {
+    let site = |name: &str| {
+        let spec = json!({ "environment": "environment.e", "target_type": "host" });
+        let spec = serde_json::from_value(spec).unwrap();
+        Site { address: format!("target.e.{name}").parse().unwrap(), spec, region: None }
+    };
+    let agent = AgentOffer {
+        name: "one".to_owned(),
+        version: "1.0.0".to_owned(),
+        capabilities: vec![DEPLOY_HOST.to_owned()],
+        targets: vec!["target.e.t-1".parse().unwrap()],
+    };
+    let offers = Offers { agents: vec![agent], providers: Vec::new(), version: "0.1.0".to_owned() };
+    let bindings = bind_delivery(&template(), &[site("t-1"), site("t-2")], &offers);
+    let told: Vec<_> =
+        bindings.iter().map(|it| (it.requirement_id.as_str(), it.resolution_reason.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("deploy.t-1", "target.e.t-1 (agent one 1.0.0): chosen"),
+            ("verify.t-1", "weir 0.1.0: chosen"),
+            ("deploy.t-2", "target.e.t-2: no agent serves it"),
+            ("verify.t-2", "weir 0.1.0: chosen"),
+        ]
+    );
 }
 
 fn ordinal(graph: &Graph, id: &str) -> u32 {
@@ -123,7 +151,7 @@ fn ordinal(graph: &Graph, id: &str) -> u32 {
 #[test]
 fn a_gate_stands_before_every_deploy_and_a_verification_after_it() {
     let production = environment(&json!({ "required_approvals": 1, "require_sod": true }));
-    let graph = plan(&production, 3, &[]).unwrap().graph;
+    let graph = plan(&production, 3, &[]).unwrap();
     for n in 1..=3 {
         let deploy = ordinal(&graph, &format!("deploy.t-{n:03}"));
         let upstream = graph.upstream(deploy);
@@ -141,13 +169,9 @@ fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
     )
     .unwrap();
     assert!(
-        plan(&environment(&json!({})), 1, &[])
-            .unwrap()
-            .graph
-            .ordinal_of(&"approval".parse().unwrap())
-            .is_none()
+        plan(&environment(&json!({})), 1, &[]).unwrap().ordinal_of(&"approval".parse().unwrap()).is_none()
     );
-    let graph = plan(&environment(&json!({})), 1, &[policy]).unwrap().graph;
+    let graph = plan(&environment(&json!({})), 1, &[policy]).unwrap();
     let gate = graph.node(ordinal(&graph, "approval")).unwrap().gate.clone();
     match gate {
         Some(GateSpec::Approval(rule)) => {
@@ -163,7 +187,7 @@ fn an_approval_is_asked_for_by_the_environment_or_by_a_policy() {
 #[test]
 fn a_freeze_is_asked_about_after_the_approval_and_before_each_batch() {
     let production = environment(&json!({ "required_approvals": 1 }));
-    let graph = plan(&production, 2, &[]).unwrap().graph;
+    let graph = plan(&production, 2, &[]).unwrap();
     assert!(graph.upstream(ordinal(&graph, "freeze")).contains(&ordinal(&graph, "approval")));
     assert!(graph.upstream(ordinal(&graph, "deploy.t-002")).contains(&ordinal(&graph, "freeze-2")));
     assert!(graph.upstream(ordinal(&graph, "freeze-2")).contains(&ordinal(&graph, "verify.t-001")));
@@ -184,7 +208,7 @@ fn gates_stand_in_stages_and_those_about_time_before_each_batch() {
     .collect();
     let planned = plan(&environment(&json!({ "on_freeze": "refuse" })), 2, &policies).unwrap();
     let mut laid = String::new();
-    for node in planned.graph.nodes().iter().filter(|node| node.gate.is_some()) {
+    for node in planned.nodes().iter().filter(|node| node.gate.is_some()) {
         let kind = node.gate.as_ref().map_or("", GateSpec::kind);
         let after: Vec<_> = node.depends_on.iter().map(ToString::to_string).collect();
         laid += &format!("{} {kind} after {}\n", node.node_id, after.join(" "));
@@ -199,7 +223,7 @@ fn gates_stand_in_stages_and_those_about_time_before_each_batch() {
         freeze-2 freeze_window after verify.t-001\n\
         gate-2.p-1 schedule after freeze-2\n";
     assert_eq!(laid, expected);
-    let refuses = |id: &str| match &planned.graph.node(ordinal(&planned.graph, id)).unwrap().gate {
+    let refuses = |id: &str| match &planned.node(ordinal(&planned, id)).unwrap().gate {
         Some(GateSpec::FreezeWindow(freeze)) => !freeze.on_freeze.is_wait(),
         other => panic!("{other:?}"),
     };
@@ -209,11 +233,11 @@ fn gates_stand_in_stages_and_those_about_time_before_each_batch() {
 #[test]
 fn a_failure_leads_to_what_the_environment_says() {
     for (says, expected) in [("rollback", OnFailure::Rollback), ("stop", OnFailure::Fail)] {
-        let graph = plan(&environment(&json!({ "delivery": { "on_failure": says } })), 1, &[]).unwrap().graph;
+        let graph = plan(&environment(&json!({ "delivery": { "on_failure": says } })), 1, &[]).unwrap();
         assert_eq!(graph.node(ordinal(&graph, "verify.t-001")).unwrap().on_failure, expected);
     }
     let tolerant = json!({ "delivery": { "on_failure": "rollback", "max_failed": 1 } });
-    let graph = plan(&environment(&tolerant), 2, &[]).unwrap().graph;
+    let graph = plan(&environment(&tolerant), 2, &[]).unwrap();
     assert_eq!(graph.node(ordinal(&graph, "deploy.t-001")).unwrap().on_failure, OnFailure::Continue);
     assert_eq!(graph.node(ordinal(&graph, "batch-2")).unwrap().on_failure, OnFailure::Rollback);
     assert!(graph.upstream(ordinal(&graph, "deploy.t-002")).contains(&ordinal(&graph, "batch-1")));
@@ -257,7 +281,7 @@ proptest! {
     #[test]
     fn a_batch_begins_only_when_the_one_before_it_was_verified(targets in 1usize..40, batch_size in 1u32..12) {
         let rolling = environment(&json!({ "delivery": { "strategy": "rolling", "batch_size": batch_size } }));
-        let graph = plan(&rolling, targets, &[]).unwrap().graph;
+        let graph = plan(&rolling, targets, &[]).unwrap();
         let of = |kind: NodeType| {
             (1..).zip(graph.nodes()).filter(move |(_, node)| node.node_type == kind && node.runs != Executor::Decide)
         };
@@ -274,7 +298,7 @@ proptest! {
     #[test]
     fn the_same_request_gives_the_same_hash(targets in 1usize..20) {
         let spec = environment(&json!({}));
-        let hash = || plan(&spec, targets, &[]).unwrap().graph.graph_hash().unwrap();
+        let hash = || plan(&spec, targets, &[]).unwrap().graph_hash().unwrap();
         prop_assert_eq!(hash(), hash());
     }
 }

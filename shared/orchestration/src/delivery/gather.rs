@@ -10,8 +10,10 @@ use weir_domain::{
     },
     delivery::{Release, TargetState},
     id::ReleaseId,
-    plan::{Customization, ScenarioRef},
-    planner::{DeliveryRequest, Deployable, EXCLUSIVE_MAX, PlanError, customize, select},
+    plan::{Customization, ResourceBinding, ScenarioRef},
+    planner::{
+        DeliveryRequest, Deployable, EXCLUSIVE_MAX, Offers, PlanError, Site, bind_delivery, customize, select,
+    },
     scope::Scope,
 };
 use weir_store::{Entity as _, Key};
@@ -22,7 +24,8 @@ pub(crate) struct Gathered {
     pub environment: Address,
     pub environment_spec: Environment,
     policies: Vec<(Address, Policy)>,
-    targets: Vec<Address>,
+    sites: Vec<Site>,
+    offers: Offers,
     components: Vec<(Address, Component)>,
     pub template: Template,
     pub scenario: ScenarioRef,
@@ -64,7 +67,8 @@ pub(crate) async fn gather(
     }
     Ok(Gathered {
         policies: policies(engine, scope, environment, &environment_spec).await?,
-        targets: targets.into_iter().map(|(address, _)| address).collect(),
+        sites: sites(targets, environment_spec.region.as_ref()),
+        offers: scenario::offers(engine, scope).await?,
         customizations,
         exclusive,
         environment: environment.clone(),
@@ -83,7 +87,7 @@ impl Gathered {
             environment: &self.environment,
             environment_spec: &self.environment_spec,
             policies: self.policies.iter().map(|(address, policy)| (address, policy)).collect(),
-            targets: self.targets.clone(),
+            targets: self.sites.iter().map(|site| site.address.clone()).collect(),
             components: self
                 .components
                 .iter()
@@ -91,6 +95,11 @@ impl Gathered {
                 .collect(),
             template: &self.template,
         }
+    }
+
+    /// What provides what it requires
+    pub fn bindings(&self) -> Vec<ResourceBinding> {
+        bind_delivery(&self.template, &self.sites, &self.offers)
     }
 
     fn deployable<'a>(&self, address: &Address, spec: &'a Component) -> Option<Deployable<'a>> {
@@ -104,6 +113,11 @@ impl Gathered {
             spec,
         })
     }
+}
+
+/// The targets as places that something can be done on
+pub(crate) fn sites(targets: Vec<(Address, Target)>, region: Option<&String>) -> Vec<Site> {
+    targets.into_iter().map(|(address, spec)| Site { address, spec, region: region.cloned() }).collect()
 }
 
 async fn required<S: weir_domain::definition::spec::Spec>(

@@ -21,8 +21,8 @@ use weir_domain::{
     id::{Id as _, OperationId, PlanId, PromotionId, ReleaseId},
     intent::Intent,
     operation::OperationType,
-    plan::{DeliveryContext, Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus},
-    planner::{Planned, plan_delivery},
+    plan::{BindingStatus, DeliveryContext, Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus},
+    planner::{missing, plan_delivery},
     scope::Scope,
     time::Millis,
 };
@@ -75,6 +75,7 @@ pub async fn request_promotion(
             .unwrap_or_default(),
     };
     let Prepared { intent, plan, graph, .. } = prepare(engine, scope, actor, origin, &intent).await?;
+    refuse_unbound(&plan)?;
     let plan = activated(plan);
     let (promotion, placed) =
         place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: true }, graph)
@@ -108,6 +109,7 @@ pub async fn start_plan(
             return Ok(Requested { promotion, reused: true });
         }
     }
+    refuse_unbound(&plan)?;
     if plan.status != PlanStatus::Ready || expired {
         return Err(DeliveryError::NotStartable(plan_id, plan.status));
     }
@@ -117,6 +119,14 @@ pub async fn start_plan(
         place(engine, &Making { scope, actor, origin, plan: &plan, intent: &intent, new: false }, graph)
             .await?;
     finish_request(engine, scope, promotion, placed).await
+}
+
+/// What nobody provides cannot be started: it would wait for an agent that nobody has registered
+fn refuse_unbound(plan: &Plan) -> Result<(), DeliveryError> {
+    if plan.status == PlanStatus::Unbound {
+        return Err(DeliveryError::Unbound(plan.plan_id, missing(plan)));
+    }
+    Ok(())
 }
 
 async fn finish_request(
@@ -167,8 +177,10 @@ pub(crate) async fn prepare(
     {
         return Err(DeliveryError::NotInSource(release_id, source));
     }
-    let Planned { graph, bindings } = plan_delivery(&gathered.request())?;
-    let snapshot = PlanSnapshot::new(graph).map_err(|error| EngineError::Inconsistent(error.to_string()))?;
+    let bindings = gathered.bindings();
+    let unbound = bindings.iter().any(|it| it.binding_status == BindingStatus::Unbound);
+    let snapshot = PlanSnapshot::new(plan_delivery(&gathered.request())?)
+        .map_err(|error| EngineError::Inconsistent(error.to_string()))?;
     let (millis, seed) = (origin.now.0, &origin.seed);
     let intent = intent(actor, origin, request);
     let plan = Plan {
@@ -180,7 +192,7 @@ pub(crate) async fn prepare(
             OperationType::Deploy
         },
         scenario_ref: Some(gathered.scenario.clone()),
-        status: PlanStatus::Ready,
+        status: if unbound { PlanStatus::Unbound } else { PlanStatus::Ready },
         effective_version: 1,
         graph_hash: snapshot.graph_hash.clone(),
         node_count: u32::try_from(snapshot.nodes.len()).unwrap_or(u32::MAX),

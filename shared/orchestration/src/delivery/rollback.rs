@@ -1,12 +1,14 @@
 //! The way back: a failed deployment is taken back by a new operation, with evidence of its own
 
 use super::{
+    DeliveryError,
     conclude::was_deployed,
-    gather::{recipe, target_state},
+    gather::{recipe, sites, target_state, targets},
 };
 use crate::{
     Engine, EngineError,
     rollback::{self, WayBack, impossible},
+    scenario::offers,
 };
 use weir_domain::{
     definition::{
@@ -17,7 +19,8 @@ use weir_domain::{
     engine::{NodeRun, Operation},
     id::DeploymentId,
     plan::{DeliveryContext, Executor, Plan, PlanContext},
-    planner::{Deployable, Planned, RollbackRequest, plan_rollback},
+    planner::{Deployable, Offers, RollbackRequest, Site, bind_delivery, plan_rollback},
+    scope::Scope,
 };
 use weir_store::{Entity as _, Key};
 
@@ -48,12 +51,26 @@ pub(super) async fn start_rollback(
         components.iter().map(|(target, installed, spec)| (target.clone(), deployable(installed, spec)));
     let request =
         RollbackRequest { delivery: &context.delivery, targets: targets.collect(), template: &template };
-    let Planned { graph, bindings } = plan_rollback(&request).map_err(impossible)?;
+    let graph = plan_rollback(&request).map_err(impossible)?;
+    let (sites, offers) = around(engine, scope, &context, &components).await.map_err(impossible)?;
+    let bindings = bind_delivery(&template, &sites, &offers);
     let subject = context.environment.clone();
     let context =
         DeliveryContext { rollback_of: Some(DeploymentId::from(failed.info.operation_id)), ..context };
     let (scenario, context) = (Some(scenario), PlanContext::Delivery(context));
     rollback::place(engine, failed, WayBack { subject, scenario, context, graph, bindings }).await
+}
+
+/// Where the way back goes, and who may go it: told, never a reason not to go
+async fn around(
+    engine: &Engine,
+    scope: &Scope,
+    context: &DeliveryContext,
+    components: &[(Address, Installed, Component)],
+) -> Result<(Vec<Site>, Offers), DeliveryError> {
+    let mut targets = targets(engine, scope, &context.environment).await?;
+    targets.retain(|(address, _)| components.iter().any(|(target, ..)| target == address));
+    Ok((sites(targets, None), offers(engine, scope).await?))
 }
 
 fn deployable<'a>(installed: &Installed, spec: &'a Component) -> Deployable<'a> {

@@ -65,11 +65,7 @@ pub(super) async fn gather(
         sites,
         environment,
         policies,
-        offers: Offers {
-            agents: agents(engine, scope).await?,
-            providers: engine.resources::<Provider>(scope, Kind::Provider).await?,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        },
+        offers: offers(engine, scope).await?,
     })
 }
 
@@ -108,6 +104,15 @@ async fn environment(
     }
     let spec = engine.resource::<Environment>(scope, &address).await?;
     Ok(Some((address.clone(), spec.ok_or(DeliveryError::NoResource(address))?)))
+}
+
+/// Everything that may provide a capability
+pub(crate) async fn offers(engine: &Engine, scope: &Scope) -> Result<Offers, DeliveryError> {
+    Ok(Offers {
+        agents: agents(engine, scope).await?,
+        providers: engine.resources::<Provider>(scope, Kind::Provider).await?,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
 }
 
 async fn agents(engine: &Engine, scope: &Scope) -> Result<Vec<AgentOffer>, DeliveryError> {

@@ -202,6 +202,9 @@ pub fn ending(operation: &OperationView, style: Style) -> String {
     let why =
         operation.failure_summary.as_ref().map(|it| format!(": {}", plain(&it.message))).unwrap_or_default();
     let mut text = format!("{} {how}{took}{why}\n", plain(&operation.title));
+    for (name, value) in &operation.outputs {
+        let _ = writeln!(text, "gave {} = {}", plain(name), plain(&value.to_string()));
+    }
     for id in &operation.evidence_ids {
         let _ = writeln!(text, "{} weir evidence show {id}", style.dim("evidence:"));
     }

@@ -242,7 +242,7 @@ fn within(what: &'static str, found: usize, max: usize) -> Result<(), PlanError>
 }
 
 /// As many bindings as a record can hold: where there are more, one for each capability and outcome tells of the others
-fn summed(bindings: Vec<ResourceBinding>) -> Vec<ResourceBinding> {
+pub(super) fn summed(bindings: Vec<ResourceBinding>) -> Vec<ResourceBinding> {
     if bindings.len() <= BINDINGS_MAX {
         return bindings;
     }
