@@ -38,7 +38,7 @@ pub enum Pack {
         /// The P-256 private key that signs it, as PKCS #8 in PEM
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
-        /// Where it is written [default: <name>-<version>.pack.json]
+        /// Where it is written [default: NAME-VERSION.pack.json]
         #[arg(long, short = 'o', value_name = "FILE")]
         output: Option<PathBuf>,
     },
