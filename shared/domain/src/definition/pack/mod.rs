@@ -158,7 +158,7 @@ pub fn key_id(public_key_pem: &str) -> Option<String> {
 }
 
 impl Pack {
-    /// A pack of `files`, which have been checked ([`Pack::read`])
+    /// A pack of `files`; where they lie and how large they are is checked
     pub fn new(manifest: Manifest, files: BTreeMap<String, String>) -> Result<Self, PackError> {
         let pack = Self { format: FORMAT, manifest, files };
         pack.check()?;
