@@ -112,6 +112,17 @@ impl Agents {
         self.spawn(name, None)
     }
 
+    /// That the agent called `name` has ended by itself, and what it said last; none while it runs
+    pub fn ended(&self, name: &str) -> Option<String> {
+        let pid = self.records.get(name)?.pid?;
+        if process::shows(pid, &self.mark(name)) {
+            return None;
+        }
+        let log = std::fs::read_to_string(self.state.logs().join(format!("agent-{name}.log")));
+        let last = log.unwrap_or_default().lines().last().unwrap_or_default().to_owned();
+        Some(format!("the agent {name} has ended by itself: {last}"))
+    }
+
     async fn ensure(&mut self, client: &Client, target: &Address, known: &[AgentView]) -> Result<()> {
         let name = target.name().to_owned();
         let folder = folder(&self.state, &name);

@@ -203,6 +203,7 @@ impl Storm {
             found.push(error.to_string());
         }
         found.extend(begun_twice(&state.logs()));
+        found.extend(TARGETS.iter().filter_map(|name| self.agents.ended(name)));
         found
     }
 }

@@ -26,10 +26,29 @@ use crate::api::Client;
 use options::Options;
 use run::Agent;
 use site::Site;
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::sync::{Mutex, watch};
 use unpack::Limits;
 use weir_domain::definition::address::Address;
+
+/// How long an agent that was killed may still hold its folder: what it was writing has to reach the disk first
+const ENDING: Duration = Duration::from_secs(10);
+
+/// Takes the folder for this process, from an agent that is just ending if need be
+async fn own(folder: &Path) -> Result<files::FolderLock, AgentError> {
+    let since = Instant::now();
+    loop {
+        match files::lock_folder(folder)? {
+            Some(lock) => return Ok(lock),
+            None if since.elapsed() > ENDING => return Err(AgentError::Locked),
+            None => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
 
 /// Stops the service in the folder `dir`, whose agent is gone; true where one ran
 ///
@@ -43,7 +62,7 @@ pub async fn stop_service(
     if !dir.is_dir() {
         return Ok(false);
     }
-    let _lock = files::lock_folder(dir)?.ok_or(AgentError::Locked)?;
+    let _lock = own(dir).await?;
     let site = Site::open(dir, target.clone(), port, Limits::default())?;
     Ok(service::stop(&site, grace).await?)
 }
@@ -51,7 +70,7 @@ pub async fn stop_service(
 /// Runs an agent until `stop` says so, or until it cannot go on
 pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), AgentError> {
     files::make_folder(&options.dir)?;
-    let _lock = files::lock_folder(&options.dir)?.ok_or(AgentError::Locked)?;
+    let _lock = own(&options.dir).await?;
     let site = Site::open(&options.dir, options.target.clone(), options.port, options.limits())?;
     command::stop_left_behind(&site)?;
     let client = Client::new(&options.server)?;
@@ -77,4 +96,20 @@ pub async fn run(options: Options, stop: watch::Receiver<bool>) -> Result<(), Ag
         tracing::info!("the service was stopped");
     }
     ended
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_agent_that_is_just_ending_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let ending = own(folder.path()).await.unwrap();
+        let next = own(folder.path());
+        tokio::pin!(next);
+        assert!(futures::poll!(&mut next).is_pending());
+        drop(ending);
+        next.await.unwrap();
+    }
 }
