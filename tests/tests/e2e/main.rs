@@ -9,6 +9,7 @@ mod definition;
 mod forty;
 mod rig;
 mod two_hundred;
+mod views;
 
 use rig::Rig;
 use weir_domain::{
@@ -31,6 +32,7 @@ async fn the_main_job_runs_and_proves_itself() {
         assert!(again.definition.is_none(), "the definition was applied already");
         the_story_is_as_told(&again);
         assert!(again.audit_events > first.audit_events);
+        views::show_what_was_done(rig, &again).await;
         forty::nodes_cost_at_most_47_states(rig).await;
         two_hundred::nodes_survive_everything(rig).await;
     });
