@@ -7,6 +7,7 @@ use crate::{
     queues::Job,
 };
 use async_trait::async_trait;
+use futures::join;
 use std::time::Duration;
 use weir_adapters::{Call, Done, Failed};
 use weir_domain::{
@@ -81,17 +82,11 @@ impl Engine {
         worker: &dyn Worker,
     ) -> Result<JobEnd, EngineError> {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
-        let operation = self.operation(&job.scope, job.operation).await?;
-        let graph = self.graph_of(&operation).await?;
-        let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
-        let contract =
-            graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
-        // Where the contract says all there is to know, nothing has to be read.
-        let started = match contract.deadline_s {
-            Some(_) => self.start(&key, job.attempt, holder).await?,
-            None => self.start_within(&key, job.attempt, holder, contract.timeout_s).await?,
-        };
-        let node = match started {
+        let (operation, started) = join!(
+            self.operation(&job.scope, job.operation),
+            self.start_within(&key, job.attempt, holder, job.timeout_s, job.ends_by),
+        );
+        let node = match started? {
             Started::Yes(node) => node,
             Started::TooEarly(wait) => {
                 self.queues.send_job(job, wait).await?;
@@ -99,6 +94,11 @@ impl Engine {
             }
             Started::No => return Ok(JobEnd::Dropped),
         };
+        let operation = operation?;
+        let graph = self.graph_of(&operation).await?;
+        let missing = || EngineError::Inconsistent(format!("node {} has no contract", job.ordinal));
+        let contract =
+            graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
         let contract = self.contract_of(&job.scope, &node, contract).await?;
         let ended = tokio::select! {
             biased;
@@ -123,13 +123,23 @@ impl Engine {
                 (failed.log, Outcome::Failed { error, retryable: failed.retryable }, hold)
             }
         };
-        if !log.is_empty() {
-            self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(&log)).await?;
-        }
         let result_id = format!("{holder}/{}", job.attempt);
-        match self.report_held(&key, job.attempt, outcome, result_id, hold).await? {
+        let report = self.report_held(&key, job.attempt, outcome, result_id, hold);
+        let ((), reported) = join!(self.keep_log(job, &log), report);
+        match reported? {
             Reported::Accepted(_) => Ok(JobEnd::Run),
             Reported::Refused(_) | Reported::Missing => Ok(JobEnd::Dropped),
+        }
+    }
+
+    /// Keeps what an attempt said. Work that is done is not done once more because nobody can read about it
+    async fn keep_log(&self, job: &Job, log: &str) {
+        if log.is_empty() {
+            return;
+        }
+        let kept = self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(log)).await;
+        if let Err(error) = kept {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the log of an attempt was lost");
         }
     }
 

@@ -19,6 +19,11 @@ pub struct Job {
     pub ordinal: u32,
     /// Which attempt
     pub attempt: u32,
+    /// The attempt's time limit in seconds: what the claim returned, and nothing changes any more
+    pub timeout_s: u32,
+    /// When all attempts together have to have ended, if there is a limit to that
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_by: Option<Millis>,
 }
 
 /// Something that people should hear of

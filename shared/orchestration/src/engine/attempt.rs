@@ -53,25 +53,25 @@ impl Engine {
     /// Begins the work of `attempt` for `holder`, within all its time limits: one winner
     pub async fn start(&self, key: &NodeKey, attempt: u32, holder: &str) -> Result<Started, EngineError> {
         let Some(node) = self.table.node_get(key).await? else { return Ok(Started::No) };
-        // Too late is for whoever drives the node: it ends then.
-        let left = node.ends_by.map(|end| u32::try_from((end - self.clock.now()).0 / 1_000).unwrap_or(0));
-        match left {
-            Some(0) => Ok(Started::No),
-            Some(left) => self.start_within(key, attempt, holder, node.terms.timeout_s.min(left)).await,
-            None => self.start_within(key, attempt, holder, node.terms.timeout_s).await,
-        }
+        self.start_within(key, attempt, holder, node.terms.timeout_s, node.ends_by).await
     }
 
-    /// Begins the work of `attempt` for `holder`, within `timeout_s`, which is all that its contract says: one winner
-    pub async fn start_within(
+    /// Begins the work of `attempt` for `holder`, within `timeout_s` and before `ends_by`: one winner
+    pub(crate) async fn start_within(
         &self,
         key: &NodeKey,
         attempt: u32,
         holder: &str,
         timeout_s: u32,
+        ends_by: Option<Millis>,
     ) -> Result<Started, EngineError> {
         let now = self.clock.now();
-        let deadline = now + Millis::from_secs(i64::from(timeout_s));
+        let limit = now + Millis::from_secs(i64::from(timeout_s));
+        let deadline = ends_by.map_or(limit, |end| end.min(limit));
+        if deadline <= now {
+            // Too late is for whoever drives the node: it ends then.
+            return Ok(Started::No);
+        }
         let lease_until = deadline.min(now + LEASE);
         let start = NodeUpdate::Start { attempt, holder: holder.to_owned(), now, lease_until, deadline };
         Ok(match self.update(key, &start).await? {

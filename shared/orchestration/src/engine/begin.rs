@@ -5,7 +5,8 @@ use crate::{
     EngineError,
     machines::{OperationInput, SegmentInput},
 };
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream, try_join};
+use std::sync::Arc;
 use weir_domain::{
     engine::{NodeRun, Operation, OperationUpdate, TODO_BEGIN, Terms},
     id::OperationId,
@@ -50,16 +51,17 @@ impl Engine {
             Applied::Done(operation) | Applied::Refused(Some(operation)) => operation,
             Applied::Refused(None) => return Ok(()),
         };
-        self.start_segments(&operation, &graph).await?;
         // Every root, although its arrival drives it too: all its arrivals may be lost. A root is looked at as it was
         // put: if it has moved since, the claim's condition says so.
+        let seen = Arc::new(operation);
         let roots = graph.seeds().filter(|seed| seed.unmet.is_empty());
         let roots = roots.map(|seed| {
             let key = NodeKey::new(&info.scope, info.operation_id, seed.ordinal);
-            self.drive_from(key, node_run(&seed)).boxed()
+            self.drive_seen(key, node_run(&seed), Arc::clone(&seen)).boxed()
         });
         let roots: Vec<_> = roots.collect();
-        stream::iter(roots).buffered(PARALLEL).try_for_each(|()| async { Ok(()) }).await?;
+        let roots = stream::iter(roots).buffered(PARALLEL).try_for_each(|()| async { Ok(()) });
+        try_join!(self.start_segments(&seen, &graph), roots)?;
         let operation = self.operation(&info.scope, info.operation_id).await?;
         if operation.cancel {
             self.sweep_cancelled(&operation).await?;

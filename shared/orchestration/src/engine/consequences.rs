@@ -1,13 +1,14 @@
-//! What follows from a node's end: tell its dependents, end its state, drive who was told, close it
+//! What follows from a node's end: tell its dependents, drive who was told, end its state, close it
 //!
 //! In this order, so that a crash anywhere leaves `wake` on the node itself: the node that was to wake another
-//! stays findable until the other has been claimed.
+//! stays findable until the other has been claimed. Its state comes late, since nobody's work waits for it.
 
 use super::{Engine, PARALLEL, work::Work};
 use crate::{EngineError, interventions, machines::NodeEnd, scenario};
-use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, join, stream};
+use std::sync::Arc;
 use weir_domain::{
-    engine::{NodeRun, NodeUpdate},
+    engine::{NodeRun, NodeUpdate, Operation},
     failure::FailureSummary,
     plan::{Executor, NodeType},
 };
@@ -25,9 +26,6 @@ impl Engine {
             return Ok(());
         }
         interventions::close(self, key, &node).await?;
-        for token in &node.tokens {
-            self.send(&node, token).await?;
-        }
         if node.terms.kind == NodeType::SubOperation {
             scenario::cancel_child(self, key, &node).await?;
         }
@@ -39,8 +37,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Its consequences have been done, and whoever they made claimable has been driven
+    /// Its dependents have been told, and whoever that made claimable has been driven: ends its state, and closes it
     pub(super) async fn close(&self, key: NodeKey, node: NodeRun) -> Result<Work, EngineError> {
+        for token in &node.tokens {
+            self.send(&node, token).await?;
+        }
         let mut work = Work::default();
         match self.update(&key, &NodeUpdate::Close { out_ver: node.out_ver }).await? {
             // A patch added a dependent meanwhile.
@@ -59,19 +60,31 @@ impl Engine {
         };
         let dependents = node.out.iter().map(|ordinal| NodeKey::new(&key.scope, key.operation, *ordinal));
         let tellings: Vec<_> = dependents.map(|dependent| self.tell(dependent, &update).boxed()).collect();
-        let told: Vec<_> = stream::iter(tellings).buffered(PARALLEL).try_collect().await?;
+        let told = stream::iter(tellings).buffered(PARALLEL).try_collect::<Vec<_>>();
+        let (told, seen) = join!(told, self.look_meanwhile(key, node));
         let mut complete = true;
-        for (dependent, applied) in told {
+        for (dependent, applied) in told? {
             match applied {
                 Applied::Done(after) if after.status.is_terminal() && !after.closed => {
                     work.ended(dependent, after)
                 }
-                Applied::Done(after) if after.is_claimable() => work.drive(dependent, after),
+                Applied::Done(after) if after.is_claimable() => {
+                    work.drive_seen(dependent, after, seen.clone());
+                }
                 Applied::Done(_) | Applied::Refused(Some(_)) => {}
                 Applied::Refused(None) => complete = false,
             }
         }
         Ok(complete)
+    }
+
+    /// The operation, read while dependents are told: of use only if it lets them be claimed (ADR 32)
+    async fn look_meanwhile(&self, key: &NodeKey, node: &NodeRun) -> Option<Arc<Operation>> {
+        if node.out.is_empty() || !node.is_satisfying() {
+            return None;
+        }
+        // Whoever claims reads it again where this brought nothing.
+        self.operation(&key.scope, key.operation).await.ok().map(Arc::new)
     }
 
     async fn tell(

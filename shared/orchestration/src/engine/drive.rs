@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{EngineError, queues::Job};
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use std::sync::Arc;
 use weir_domain::{
     engine::{
-        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, QUEUE_DELAY_MAX, after_failure,
-        claim_allowed, drive,
+        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, Operation, QUEUE_DELAY_MAX,
+        after_failure, claim_allowed, drive,
     },
     failure::FailureSummary,
     plan::{Executor, NodeStatus},
-    scope::Scope,
     time::Millis,
 };
 use weir_store::{Applied, NodeKey};
@@ -31,6 +31,18 @@ impl Engine {
     pub async fn drive_from(&self, key: NodeKey, node: NodeRun) -> Result<(), EngineError> {
         let mut work = Work::default();
         work.drive(key, node);
+        self.carry_out(work).await
+    }
+
+    /// The same, where the operation was `seen` after the node had been written
+    pub(super) async fn drive_seen(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        seen: Arc<Operation>,
+    ) -> Result<(), EngineError> {
+        let mut work = Work::default();
+        work.drive_seen(key, node, Some(seen));
         self.carry_out(work).await
     }
 
@@ -69,15 +81,21 @@ impl Engine {
     async fn carry_step(&self, step: Step) -> Result<Work, EngineError> {
         let mut work = Work::default();
         match step {
-            Step::Drive(key, node) => self.drive_once(key, node, &mut work).await?,
+            Step::Drive(key, node, seen) => self.drive_once(key, node, seen, &mut work).await?,
             Step::Consequences(key, node) => self.consequences(&key, node, &mut work).await?,
         }
         Ok(work)
     }
 
-    async fn drive_once(&self, key: NodeKey, node: NodeRun, work: &mut Work) -> Result<(), EngineError> {
+    async fn drive_once(
+        &self,
+        key: NodeKey,
+        node: NodeRun,
+        seen: Option<Arc<Operation>>,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
         match drive(&node, self.clock.now()) {
-            Drive::Claim => self.claim(key, &node, work).await,
+            Drive::Claim => self.claim(key, &node, seen, work).await,
             Drive::Dispatch => self.dispatch_again(key, node, work).await,
             Drive::Expire => self.expire(key, &node, work).await,
             Drive::Look => self.look(key, node, work).await,
@@ -89,9 +107,20 @@ impl Engine {
         }
     }
 
-    /// The node was seen claimable; the operation is read after that look, never before (rule R1)
-    async fn claim(&self, key: NodeKey, node: &NodeRun, work: &mut Work) -> Result<(), EngineError> {
-        let operation = self.operation(&key.scope, key.operation).await?;
+    /// The node was seen claimable. What keeps it from being claimed is believed only if it was read after that look
+    /// (rule R1): whoever takes it away looks at nodes afterwards, and would have found this one not claimable yet.
+    /// What lets it be claimed may be older: claiming late and having looked early are the same (ADR 32)
+    async fn claim(
+        &self,
+        key: NodeKey,
+        node: &NodeRun,
+        seen: Option<Arc<Operation>>,
+        work: &mut Work,
+    ) -> Result<(), EngineError> {
+        let operation = match seen.filter(|seen| claim_allowed(seen) == Hold::Go) {
+            Some(seen) => seen,
+            None => Arc::new(self.operation(&key.scope, key.operation).await?),
+        };
         let now = self.clock.now();
         let claim_id = self.claim_id();
         let update = match claim_allowed(&operation) {
@@ -122,21 +151,22 @@ impl Engine {
         work: &mut Work,
     ) -> Result<(), EngineError> {
         match &node.terms.runs {
-            Executor::Job => self.send_job(&key.scope, &key, node.attempt, delay).await,
+            Executor::Job => self.send_job(&key, &node, delay).await,
             // An agent of the target finds it in its queue.
             Executor::Agent(_) | Executor::Join => Ok(()),
             Executor::Decide => self.decide(key, node, work).await.map(|_| ()),
         }
     }
 
-    async fn send_job(
-        &self,
-        scope: &Scope,
-        key: &NodeKey,
-        attempt: u32,
-        delay: Millis,
-    ) -> Result<(), EngineError> {
-        let job = Job { scope: scope.clone(), operation: key.operation, ordinal: key.ordinal, attempt };
+    async fn send_job(&self, key: &NodeKey, node: &NodeRun, delay: Millis) -> Result<(), EngineError> {
+        let job = Job {
+            scope: key.scope.clone(),
+            operation: key.operation,
+            ordinal: key.ordinal,
+            attempt: node.attempt,
+            timeout_s: node.terms.timeout_s,
+            ends_by: node.ends_by,
+        };
         Ok(self.queues.send_job(&job, delay).await?)
     }
 

@@ -3,7 +3,12 @@
 use super::Engine;
 use crate::EngineError;
 use serde::{Deserialize, Serialize};
-use weir_domain::{engine::OperationUpdate, id::OperationId, plan::Executor, scope::Scope};
+use weir_domain::{
+    engine::{NodeRun, OperationUpdate},
+    id::OperationId,
+    plan::Executor,
+    scope::Scope,
+};
 use weir_store::Applied;
 
 /// What the segment's execution does next: the one string that its Choice compares
@@ -50,7 +55,7 @@ impl Engine {
             // An arrival failed for good: its iteration ended without its node.
             return Ok(SegmentNext::Again);
         }
-        self.close_segment_if_ended(scope, operation, segment).await?;
+        self.close_segment(scope, operation, segment, &nodes).await?;
         Ok(SegmentNext::Done)
     }
 
@@ -64,6 +69,16 @@ impl Engine {
         segment: u32,
     ) -> Result<(), EngineError> {
         let nodes = self.table.nodes(scope, operation, segment).await?;
+        self.close_segment(scope, operation, segment, &nodes).await
+    }
+
+    async fn close_segment(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+        nodes: &[NodeRun],
+    ) -> Result<(), EngineError> {
         if nodes.is_empty() || nodes.iter().any(|node| !node.status.is_terminal()) {
             return Ok(());
         }

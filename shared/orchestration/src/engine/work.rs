@@ -1,12 +1,13 @@
 //! What is left to do after a write: a list, not a recursion, since a skipped chain may be 10,000 nodes long
 
-use weir_domain::engine::NodeRun;
+use std::sync::Arc;
+use weir_domain::engine::{NodeRun, Operation};
 use weir_store::NodeKey;
 
 /// One thing to do
 pub(super) enum Step {
-    /// Look at a node as it was just returned by a write
-    Drive(NodeKey, NodeRun),
+    /// Look at a node as it was just returned by a write; with the operation, where that was read at the same time
+    Drive(NodeKey, NodeRun, Option<Arc<Operation>>),
     /// Do the consequences of a node that has ended
     Consequences(NodeKey, NodeRun),
 }
@@ -22,7 +23,12 @@ pub(super) struct Work {
 impl Work {
     /// Look at `node`
     pub fn drive(&mut self, key: NodeKey, node: NodeRun) {
-        self.steps.push(Step::Drive(key, node));
+        self.steps.push(Step::Drive(key, node, None));
+    }
+
+    /// Look at `node`, knowing the operation as it was `seen`
+    pub fn drive_seen(&mut self, key: NodeKey, node: NodeRun, seen: Option<Arc<Operation>>) {
+        self.steps.push(Step::Drive(key, node, seen));
     }
 
     /// Do what follows from the end of `node`
