@@ -209,11 +209,15 @@ impl World {
             Some(_) => self.plan.at(&point, site, self.passed()),
             None => None,
         };
+        tokio::time::sleep(self.pace.call(self.chance, &point)).await;
+        let passing = Passing { world: self, invocation, point, fault };
+        // An invocation makes calls side by side, and may have died at another one meanwhile.
+        if passing.is_dead() {
+            std::future::pending::<()>().await;
+        }
         if site == Site::Write {
             locked(&self.record).writes_made.push(point);
         }
-        tokio::time::sleep(self.pace.call(self.chance, &point)).await;
-        let passing = Passing { world: self, invocation, point, fault };
         match fault {
             Some(Fault::DieBefore) => passing.die().await,
             Some(Fault::Throttle) => {
