@@ -83,11 +83,17 @@ pub fn crowd(count: usize, seed: u64) -> Result<Crowd, SimError> {
     Ok(Crowd { operations, calls: report.calls, violations: report.violations })
 }
 
+/// The widest layer of a [`shape`]
+pub const WIDEST: usize = 60;
+
 /// A graph of 40 to 400 nodes of one second, as `seed` decides: layers of random widths, and about three edges a node
+///
+/// A layer has at most an eighth of the nodes: what an operation costs once is shared by several seconds of work.
 pub fn shape(seed: u64) -> Result<Graph, StoryError> {
     let chance = Chance::new(seed).of("shape");
     let below = |name: &str, most: usize| usize::try_from(chance.of(name).below(most as u64)).unwrap_or(0);
-    let (count, widest) = (40 + below("nodes", 361), 1 + below("width", 60));
+    let count = 40 + below("nodes", 361);
+    let widest = 1 + below("width", WIDEST.min(count / 8));
     let work = Work { millis: 1_000, failures: 0, fatal: false };
     let (mut nodes, mut before) = (Vec::with_capacity(count), 0..0);
     while nodes.len() < count {

@@ -30,7 +30,7 @@ mod world;
 
 pub use case::{Case, Report, play};
 pub use fault::{Fault, Faults, Point};
-pub use measure::{Crowd, Run, crowd, run, shape};
+pub use measure::{Crowd, Run, WIDEST, crowd, run, shape};
 pub use pace::{Latency, Pace};
 pub use people::{Act, Deed};
 pub use shrink::shrink;
