@@ -104,8 +104,13 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: "shared/orchestration/src/engine/attempt.rs",
-        find: "Some(0) => Ok(Started::No),",
-        with: r#"Some(0) if !without("deadline: no attempt begins after it") => Ok(Started::No),"#,
+        find: "if deadline <= now {",
+        with: r#"if deadline <= now && !without("deadline: no attempt begins after it") {"#,
+    },
+    Place {
+        file: "shared/orchestration/src/engine/drive.rs",
+        find: "seen.filter(|seen| claim_allowed(seen) == Hold::Go)",
+        with: r#"seen.filter(|seen| claim_allowed(seen) == Hold::Go || without("claim: what holds it back is looked at again"))"#,
     },
     Place {
         file: BEGIN,
