@@ -8,6 +8,12 @@ const IDEMPOTENCY: &str = "shared/edge/src/idempotency.rs";
 
 /// Every place with such a guard
 pub(super) const PLACES: &[Place] = &[
+    // No guard: one schedule that fails says enough.
+    Place {
+        file: "shared/orchestration/tests/schedules.rs",
+        find: "const FAILURES_MAX: usize = 10;",
+        with: "const FAILURES_MAX: usize = 1;",
+    },
     Place {
         file: NODE,
         find: "is(*seen) && node.attempt == *attempt && (is(Pending) || is(Ready) || is(Waiting))",
