@@ -6,6 +6,8 @@
 //! holds the two together. What to do next is decided from the image that an update returned, never from
 //! what was read before it.
 
+#[cfg(test)]
+mod condition_tests;
 mod drive;
 mod node;
 mod node_patch;
