@@ -108,7 +108,7 @@ impl Engine {
         if let Ok(done) = &ended
             && done.waits
         {
-            self.ledger.log_put(job.operation, job.ordinal, job.attempt, &sanitise_lines(&done.log)).await?;
+            self.keep_log(job, &done.log).await;
             let waits = self.wait_for_callback(&key, &node).await?;
             return Ok(if waits { JobEnd::Waits } else { JobEnd::Run });
         }

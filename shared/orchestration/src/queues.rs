@@ -1,4 +1,7 @@
-//! SQS, as the engine needs it: send a hint. What a message says is never believed, only looked up
+//! SQS, as the engine needs it: send a hint. What a message asks for is never believed, only looked up
+//!
+//! What it says of an attempt's time limits is: the claim of that attempt returned them, and nothing changes them
+//! afterwards (ADR 32).
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
