@@ -107,8 +107,10 @@ impl Engine {
         }
         let graph = self.graph_of(operation).await?;
         for segment in operation.open.clone() {
-            self.close_segment_if_ended(&info.scope, info.operation_id, segment).await?;
-            if !self.machines.segment_runs(&segment_input(operation, segment, &graph)).await? {
+            // Its execution first: one that ends between the two looks leaves nothing, and is not started anew.
+            let runs = self.machines.segment_runs(&segment_input(operation, segment, &graph)).await?;
+            let left = self.left_in_segment(&info.scope, info.operation_id, segment).await?;
+            if left && !runs {
                 self.revive(operation).await?;
                 break;
             }

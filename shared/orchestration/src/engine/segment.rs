@@ -49,14 +49,29 @@ impl Engine {
         operation: OperationId,
         segment: u32,
     ) -> Result<SegmentNext, EngineError> {
+        // An arrival failed for good: its iteration ended without its node.
+        let left = self.left_in_segment(scope, operation, segment).await?;
+        Ok(if left { SegmentNext::Again } else { SegmentNext::Done })
+    }
+
+    /// Whether a node of the segment's Map has not ended; where none is left, the segment is closed if its joins have
+    /// ended, too
+    ///
+    /// Of an execution that was seen ended before, it tells whether that ended too early: one ends by itself only after
+    /// every node of its Map has, and a segment that merely waits for its joins needs none.
+    pub(super) async fn left_in_segment(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        segment: u32,
+    ) -> Result<bool, EngineError> {
         let nodes = self.table.nodes(scope, operation, segment).await?;
         let mut open = nodes.iter().filter(|node| !node.status.is_terminal());
         if open.any(|node| node.terms.runs != Executor::Join) {
-            // An arrival failed for good: its iteration ended without its node.
-            return Ok(SegmentNext::Again);
+            return Ok(true);
         }
         self.close_segment(scope, operation, segment, &nodes).await?;
-        Ok(SegmentNext::Done)
+        Ok(false)
     }
 
     /// Closes the segment if all its nodes have ended, and finishes the operation if it was the last

@@ -220,8 +220,9 @@ const PLACES: &[Place] = &[
     },
     Place {
         file: "shared/orchestration/src/engine/reconcile.rs",
-        find: "if !self.machines.segment_runs(",
-        with: r#"if !without("check-in: revive a segment") && !self.machines.segment_runs("#,
+        find: "if left && !runs {",
+        with: r#"if (left || without("check-in: a segment that ended by itself is not started anew"))
+                && !runs && !without("check-in: revive a segment") {"#,
     },
     Place {
         file: "shared/orchestration/src/engine/attempt.rs",
