@@ -36,7 +36,7 @@ pub fn without(guard: &str) -> bool {
 "#;
 
 /// The programs whose tests are run, by package: the quick ones first
-const PROGRAMS: [&str; 4] = ["weir_domain", "router", "patch", "schedules"];
+const PROGRAMS: [&str; 6] = ["engine", "memory", "weir_domain", "router", "weir_api", "schedules"];
 
 /// What to remove
 #[derive(Debug, Args)]
@@ -131,12 +131,13 @@ fn removable(text: &str, place: &Place) -> Result<String, Error> {
 /// Builds the copy's tests: their names and programs
 fn build(copy: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let packages = ["weir-domain", "weir-orchestration", "weir-edge", "weir-tests"];
-    let tests = ["--lib", "--test", "router", "--test", "patch", "--test", "schedules"];
+    let packages = ["weir-domain", "weir-store", "weir-orchestration", "weir-edge", "weir-api", "weir-tests"];
+    let tests = PROGRAMS.iter().filter(|name| !name.starts_with("weir_")).flat_map(|name| ["--test", name]);
     let mut command = Command::new("cargo");
     command
         .args(["test", "--no-run", "--message-format=json"])
         .args(packages.iter().flat_map(|package| ["-p", package]))
+        .arg("--lib")
         .args(tests)
         .current_dir(copy)
         .env("CARGO_TARGET_DIR", target)

@@ -1,15 +1,9 @@
 //! Patches of a running operation: appended whole or not at all, whatever dies where
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test that cannot be set up fails"
-)]
-
-mod rig;
-
-use rig::{Rig, id, job};
+use crate::{
+    rig::{Rig, id, job},
+    table::Point,
+};
 use std::collections::BTreeSet;
 use weir_domain::{
     actor::{Actor, ActorKind, Via},
@@ -21,7 +15,7 @@ use weir_domain::{
     },
 };
 use weir_orchestration::{
-    Clock as _, PatchFailure, PlanDocument,
+    Clock as _, Outcome, PatchFailure, PlanDocument,
     gates::{gate_id, record_decision},
 };
 use weir_store::{Entity as _, Key};
@@ -269,6 +263,29 @@ async fn a_gate_that_has_not_asked_yet_asks_about_the_patched_plan() {
         gate_of(&rig, "gate").await.closure_hash,
         weir_domain::gate::closure_hash(&graph, at).unwrap()
     );
+    approve(&rig, "gate", "ann").await;
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn a_gate_that_asks_while_it_is_patched_asks_about_the_patched_plan() {
+    let graph = Graph::new(vec![job("a", &[]), gate("gate", &["a"], 1), job("b", &["gate"])]).unwrap();
+    let mut rig = Rig::begin(&graph).await;
+    let key = rig.key("a").await;
+    rig.engine.start(&key, 1, "worker").await.unwrap();
+    let peer = rig.peer();
+    let patcher = rig
+        .overtaken(|point| matches!(point, Point::Transact(writes) if writes.len() > 2), async move {
+            drop(peer.report(&key, 1, Outcome::Succeeded, "a/1".to_owned()).await.unwrap())
+        });
+    let more = PatchChanges { added: vec![job("c", &["b"])], ..PatchChanges::default() };
+    rig.patch_by(&patcher, "one", &more).await.unwrap();
+    let operation = rig.operation().await;
+    let graph = rig.engine.graph_of(&operation).await.unwrap();
+    let at = graph.ordinal_of(&id("gate")).unwrap();
+    let asked = gate_of(&rig, "gate").await;
+    assert_eq!(asked.closure_hash, weir_domain::gate::closure_hash(&graph, at).unwrap());
     approve(&rig, "gate", "ann").await;
     rig.settle().await;
     assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);

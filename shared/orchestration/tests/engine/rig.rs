@@ -1,6 +1,8 @@
-//! The engine over tables and machines in memory, in which a process can be made to die at any write
+//! The engine over tables and machines in memory, whose processes meet any trouble that a test wants
 
+use crate::table::{Point, Trouble, Troubled};
 use async_trait::async_trait;
+use futures::FutureExt as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -11,9 +13,9 @@ use std::{
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
-    engine::{NodeRun, NodeUpdate, Operation, OperationInfo, OperationUpdate},
+    engine::{NodeRun, Operation, OperationInfo, ParentNode},
     id::{Id as _, IntentId, OperationId, PlanId},
-    operation::{OperationStatus, OperationType},
+    operation::OperationType,
     plan::{Graph, NodeId, NodeStatus, PatchChanges, PlanNode, PlanSnapshot, patch::PatchRecord},
     scope::Scope,
     time::Millis,
@@ -25,10 +27,7 @@ use weir_orchestration::{
     machines::{Machines, MachinesError, OperationInput, SegmentInput, Sent},
     queues::{Job, Notice, QueueError, Queues},
 };
-use weir_store::{
-    Applied, Due, Key, NodeKey, Page, Query, Record, StoreError, Table, TransactError, Write,
-    memory::MemoryTable,
-};
+use weir_store::{NodeKey, Table, Write, memory::MemoryTable};
 
 pub struct Time(AtomicI64, AtomicU64);
 
@@ -41,102 +40,13 @@ impl Clock for Time {
     }
 }
 
-/// A table whose caller dies: after so many writes nothing more comes through, the last one with its effect or without
-pub struct Mortal {
-    memory: Arc<MemoryTable>,
-    left: AtomicI64,
-    /// Whether the write at which it dies is carried out
-    after: bool,
-}
-
-impl Mortal {
-    fn dead() -> StoreError {
-        StoreError::Unavailable("the process has died".into())
-    }
-
-    async fn write<T, E: From<StoreError>>(&self, write: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-        match self.left.fetch_sub(1, Ordering::Relaxed) {
-            1.. => write.await,
-            0 if self.after => {
-                write.await?;
-                Err(Self::dead().into())
-            }
-            _ => Err(Self::dead().into()),
-        }
-    }
-}
-
-#[async_trait]
-impl Table for Mortal {
-    async fn get(&self, key: &Key) -> Result<Option<Record>, StoreError> {
-        self.memory.get(key).await
-    }
-    async fn query(&self, query: &Query, after: Option<&str>, limit: usize) -> Result<Page, StoreError> {
-        self.memory.query(query, after, limit).await
-    }
-    async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
-        self.write(self.memory.transact(writes)).await
-    }
-    async fn node_put(&self, key: &NodeKey, node: &NodeRun) -> Result<bool, StoreError> {
-        self.write(self.memory.node_put(key, node)).await
-    }
-    async fn node_get(&self, key: &NodeKey) -> Result<Option<NodeRun>, StoreError> {
-        self.memory.node_get(key).await
-    }
-    async fn node_update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, StoreError> {
-        self.write(self.memory.node_update(key, update)).await
-    }
-    async fn nodes(
-        &self,
-        scope: &Scope,
-        operation: OperationId,
-        segment: u32,
-    ) -> Result<Vec<NodeRun>, StoreError> {
-        self.memory.nodes(scope, operation, segment).await
-    }
-    async fn operation_get(
-        &self,
-        scope: &Scope,
-        operation: OperationId,
-    ) -> Result<Option<Operation>, StoreError> {
-        self.memory.operation_get(scope, operation).await
-    }
-    async fn operation_update(
-        &self,
-        scope: &Scope,
-        operation: OperationId,
-        update: &OperationUpdate,
-    ) -> Result<Applied<Operation>, StoreError> {
-        self.write(self.memory.operation_update(scope, operation, update)).await
-    }
-    async fn operations(
-        &self,
-        scope: &Scope,
-        statuses: &[OperationStatus],
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<(Vec<Operation>, Option<String>), StoreError> {
-        self.memory.operations(scope, statuses, after, limit).await
-    }
-    async fn due(&self, shard: u8, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
-        self.memory.due(shard, now, limit).await
-    }
-    async fn queued(
-        &self,
-        scope: &Scope,
-        target: &str,
-        now: Millis,
-        limit: usize,
-    ) -> Result<Vec<NodeKey>, StoreError> {
-        self.memory.queued(scope, target, now, limit).await
-    }
-}
-
 /// What was sent to Step Functions and SQS
 #[derive(Default)]
 pub struct Told {
     pub segments: BTreeSet<String>,
     pub executions: BTreeMap<u32, SegmentInput>,
+    /// Segments of which no execution runs
+    pub ended: BTreeSet<u32>,
     pub jobs: Vec<Job>,
 }
 
@@ -164,8 +74,8 @@ impl Machines for Cloud {
     async fn succeed(&self, _: &str, _: &str) -> Result<Sent, MachinesError> {
         Ok(Sent::Gone)
     }
-    async fn segment_runs(&self, _: &SegmentInput) -> Result<bool, MachinesError> {
-        Ok(true)
+    async fn segment_runs(&self, input: &SegmentInput) -> Result<bool, MachinesError> {
+        Ok(self.told(|sent| !sent.ended.contains(&input.segment)))
     }
 }
 
@@ -196,21 +106,48 @@ pub struct Rig {
 impl Rig {
     /// An operation over `graph` that has begun
     pub async fn begin(graph: &Graph) -> Self {
+        let rig = Self::create(graph).await;
+        rig.engine.begin(&rig.scope, rig.id, "root".to_owned()).await.unwrap();
+        rig
+    }
+
+    /// An operation over `graph` that has yet to begin
+    pub async fn create(graph: &Graph) -> Self {
         let clock = Arc::new(Time(AtomicI64::new(1_767_225_600_000), AtomicU64::new(7)));
         let (memory, cloud) = (Arc::new(MemoryTable::new()), Arc::new(Cloud::default()));
         let (objects, scope) = (Arc::new(MemoryObjects::new()), "patch".parse().unwrap());
-        let id = OperationId::derived(1, "patch");
         let engine = engine(memory.clone(), &objects, &cloud, &clock, &scope);
+        let id = OperationId::derived(1, "patch");
         let rig = Self { memory, engine, cloud, clock, scope, id, objects, started: BTreeMap::new() };
+        rig.record(graph, None).await;
+        rig
+    }
+
+    /// The operation that the node's first attempt runs; it has yet to begin
+    pub async fn child(&self, name: &str, graph: &Graph) -> Self {
+        let graph_of_this = self.engine.graph_of(&self.operation().await).await.unwrap();
+        let ordinal = graph_of_this.ordinal_of(&id(name)).unwrap();
+        let rig = Self {
+            id: OperationId::derived(self.id.millis(), &format!("{}/{ordinal}/1", self.id)),
+            engine: self.peer(),
+            memory: self.memory.clone(),
+            cloud: self.cloud.clone(),
+            clock: self.clock.clone(),
+            scope: self.scope.clone(),
+            objects: self.objects.clone(),
+            started: BTreeMap::new(),
+        };
+        rig.record(graph, Some(ParentNode { operation: self.id, ordinal, attempt: 1 })).await;
+        rig
+    }
+
+    async fn record(&self, graph: &Graph, parent: Option<ParentNode>) {
         let snapshot = PlanSnapshot::new(graph.clone()).unwrap();
-        rig.engine
-            .ledger
-            .plan_put(&snapshot.graph_hash, serde_json::to_vec(&snapshot).unwrap())
-            .await
-            .unwrap();
+        let document = serde_json::to_vec(&snapshot).unwrap();
+        self.engine.ledger.plan_put(&snapshot.graph_hash, document).await.unwrap();
         let operation = Operation::new(OperationInfo {
-            operation_id: id,
-            scope: rig.scope.clone(),
+            operation_id: self.id,
+            scope: self.scope.clone(),
             operation_type: OperationType::PipelineRun,
             plan_id: PlanId::derived(1, "patch"),
             intent_id: IntentId::derived(1, "patch"),
@@ -220,26 +157,59 @@ impl Rig {
             run_identity_hash: Digest::of_bytes(b"patch"),
             actor: Actor::system("alice"),
             title: "patched".to_owned(),
-            created_at: rig.clock.now(),
-            deadline: rig.clock.now() + Millis::from_secs(9_999_999),
+            created_at: self.clock.now(),
+            deadline: self.clock.now() + Millis::from_secs(9_999_999),
             promotion_id: None,
             release_id: None,
             environment: None,
             rollback_of: None,
             retry_of: None,
-            parent: None,
-            exclusive: std::collections::BTreeSet::new(),
+            parent,
+            exclusive: BTreeSet::new(),
             context: BTreeMap::new(),
         });
-        rig.memory.transact(&[Write::CreateOperation(Box::new(operation))]).await.unwrap();
-        rig.engine.begin(&rig.scope, id, "root".to_owned()).await.unwrap();
-        rig
+        self.memory.transact(&[Write::CreateOperation(Box::new(operation))]).await.unwrap();
+    }
+
+    /// An engine of another process
+    pub fn peer(&self) -> Engine {
+        engine(self.memory.clone(), &self.objects, &self.cloud, &self.clock, &self.scope)
+    }
+
+    fn troubled(&self, trouble: Trouble) -> Engine {
+        let table = Troubled { memory: self.memory.clone(), trouble };
+        engine(Arc::new(table), &self.objects, &self.cloud, &self.clock, &self.scope)
     }
 
     /// An engine of another process, which dies at its write number `left`
     pub fn mortal(&self, left: i64, after: bool) -> Engine {
-        let table = Mortal { memory: self.memory.clone(), left: AtomicI64::new(left), after };
-        engine(Arc::new(table), &self.objects, &self.cloud, &self.clock, &self.scope)
+        self.troubled(Trouble::Dies { left: AtomicI64::new(left), after })
+    }
+
+    /// One whose first answer to each write gets lost, so that it is sent once more
+    pub fn hard_of_hearing(&self) -> Engine {
+        self.troubled(Trouble::SendsTwice)
+    }
+
+    /// One of which all is read before the first write at `point` is made; then `what` happens, and then that write
+    pub fn overtaken(
+        &self,
+        point: fn(Point<'_>) -> bool,
+        what: impl Future<Output = ()> + Send + 'static,
+    ) -> Engine {
+        self.troubled(Trouble::Overtaken { point, what: Mutex::new(Some(what.boxed())) })
+    }
+
+    pub fn pass(&self, time: Millis) {
+        self.clock.0.fetch_add(time.0, Ordering::Relaxed);
+    }
+
+    pub async fn reconcile(&self) {
+        assert_eq!(self.engine.reconcile().await.unwrap().failed, 0);
+    }
+
+    pub async fn key(&self, name: &str) -> NodeKey {
+        NodeKey::new(&self.scope, self.id, self.node(name).await.ordinal)
     }
 
     pub async fn patch_by(
@@ -270,13 +240,17 @@ impl Rig {
         nodes.into_iter().map(|run| (graph.node(run.ordinal).unwrap().node_id.clone(), run)).collect()
     }
 
+    pub async fn node(&self, name: &str) -> NodeRun {
+        self.nodes().await.remove(&id(name)).unwrap()
+    }
+
     pub async fn status(&self, name: &str) -> NodeStatus {
-        self.nodes().await[&name.parse().unwrap()].status
+        self.node(name).await.status
     }
 
     /// Starts and ends one attempt of the node
     pub async fn work(&mut self, name: &str, well: bool) {
-        let run = self.nodes().await.remove(&name.parse().unwrap()).unwrap();
+        let run = self.node(name).await;
         self.do_job(run.ordinal, run.attempt, well).await;
     }
 
@@ -305,8 +279,8 @@ impl Rig {
             if operation.finished && operation.todo.is_empty() {
                 return;
             }
-            self.clock.0.fetch_add(40_000, Ordering::Relaxed);
-            assert_eq!(self.engine.reconcile().await.unwrap().failed, 0);
+            self.pass(Millis::from_secs(40));
+            self.reconcile().await;
         }
         panic!("it does not end: {:?}", self.operation().await);
     }

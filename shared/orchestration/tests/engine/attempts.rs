@@ -1,0 +1,82 @@
+//! Attempts: their time limits, signs of life, and answers that got lost
+
+use crate::rig::{Rig, job};
+use weir_domain::{
+    engine::LEASE,
+    plan::{Graph, JobContract, NodeStatus, PlanNode},
+    time::Millis,
+};
+use weir_orchestration::{Clock as _, Outcome, Reported, Started};
+
+fn alone(node: PlanNode) -> Graph {
+    Graph::new(vec![node]).unwrap()
+}
+
+async fn start(rig: &Rig, name: &str) -> Started {
+    let attempt = rig.node(name).await.attempt;
+    rig.engine.start(&rig.key(name).await, attempt, "worker").await.unwrap()
+}
+
+#[tokio::test]
+async fn no_attempt_begins_when_the_time_of_its_node_is_over() {
+    let mut node = job("a", &[]);
+    node.job_contract = node.job_contract.map(|it| JobContract { deadline_s: Some(90), ..it });
+    let rig = Rig::begin(&alone(node)).await;
+    rig.pass(Millis::from_secs(90));
+    assert_eq!(start(&rig, "a").await, Started::No);
+    assert_eq!(rig.status("a").await, NodeStatus::Ready);
+    rig.reconcile().await;
+    assert_eq!(rig.node("a").await.error.unwrap().code, "deadline_passed");
+}
+
+#[tokio::test]
+async fn nobody_works_longer_than_his_attempt_may_however_often_he_shows_that_he_lives() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    let Started::Yes(begun) = start(&rig, "a").await else { panic!("nobody else has it") };
+    let (key, end) = (rig.key("a").await, begun.deadline.unwrap());
+    let mut lease = begun.lease_until.unwrap();
+    while lease < end {
+        rig.pass(Millis(LEASE.0 / 2));
+        lease = rig.engine.heartbeat(&key, 1).await.unwrap().unwrap().lease_until.unwrap();
+    }
+    assert_eq!(lease, end);
+    rig.pass(end - rig.clock.now());
+    rig.reconcile().await;
+    let node = rig.node("a").await;
+    assert_eq!((node.attempt, node.past[0].error.code.as_str()), (2, "attempt_timed_out"));
+    assert_eq!(rig.engine.heartbeat(&key, 1).await.unwrap(), None, "and is told so");
+}
+
+#[tokio::test]
+async fn a_sign_of_life_counts_although_somebody_has_just_seen_the_lease_expired() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    let Started::Yes(seen) = start(&rig, "a").await else { panic!("nobody else has it") };
+    rig.pass(LEASE);
+    rig.engine.heartbeat(&rig.key("a").await, 1).await.unwrap().unwrap();
+    rig.engine.drive_from(rig.key("a").await, *seen).await.unwrap();
+    let node = rig.node("a").await;
+    assert_eq!((node.status, node.attempt), (NodeStatus::Running, 1));
+    // One that comes too late does not.
+    rig.pass(LEASE);
+    rig.reconcile().await;
+    assert_eq!(rig.node("a").await.past[0].error.code, "lease_expired");
+}
+
+#[tokio::test]
+async fn whoever_meets_his_own_write_goes_on_as_its_winner() {
+    let rig = Rig::create(&Graph::new(vec![job("a", &[]), job("b", &["a"])]).unwrap()).await;
+    let engine = rig.hard_of_hearing();
+    engine.begin(&rig.scope, rig.id, "root".to_owned()).await.unwrap();
+    for (name, dispatched) in [("a", 1), ("b", 2)] {
+        assert_eq!(
+            rig.cloud.told(|told| told.jobs.len()),
+            dispatched,
+            "{name} is handed out by who claimed it"
+        );
+        let key = rig.key(name).await;
+        assert!(matches!(engine.start(&key, 1, "worker").await.unwrap(), Started::Yes(_)));
+        let report = engine.report(&key, 1, Outcome::Succeeded, format!("{name}/1")).await.unwrap();
+        assert!(matches!(report, Reported::Accepted(_)), "{report:?}");
+        assert!(rig.node(name).await.closed);
+    }
+}

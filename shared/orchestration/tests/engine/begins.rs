@@ -1,0 +1,89 @@
+//! Begin, cancel, pause and finish where they meet
+
+use crate::{
+    rig::{Rig, job},
+    table::Point,
+};
+use weir_domain::{
+    engine::{NodeUpdate, TODO_CANCEL},
+    id::{Id as _, OperationId},
+    operation::OperationStatus,
+    plan::{Graph, NodeStatus, PatchChanges},
+    time::Millis,
+};
+use weir_orchestration::Outcome;
+use weir_store::{ActiveRun, Entity as _, Key, Record, Table as _, Write};
+
+/// a → b → c, and d
+fn plan() -> Graph {
+    Graph::new(vec![job("a", &[]), job("b", &["a"]), job("c", &["b"]), job("d", &[])]).unwrap()
+}
+
+#[tokio::test]
+async fn an_operation_that_was_cancelled_before_it_began_ends_with_its_beginning() {
+    let rig = Rig::create(&plan()).await;
+    rig.engine.cancel(&rig.scope, rig.id, "bob").await.unwrap();
+    assert!(rig.operation().await.todo.contains(TODO_CANCEL), "its nodes are not there yet");
+    rig.engine.begin(&rig.scope, rig.id, "root".to_owned()).await.unwrap();
+    assert!(rig.nodes().await.values().all(|node| node.status == NodeStatus::Skipped));
+    rig.engine.segment_finish(&rig.scope, rig.id, 0).await.unwrap();
+    let operation = rig.operation().await;
+    assert_eq!(operation.status, OperationStatus::Cancelled);
+    assert!(operation.finished && operation.todo.is_empty(), "nothing is left to be repaired: {operation:?}");
+}
+
+#[tokio::test]
+async fn a_cancel_that_died_at_once_is_carried_out_by_the_patch_that_it_met() {
+    let rig = Rig::begin(&plan()).await;
+    let more = PatchChanges { added: vec![job("x", &["a"])], ..PatchChanges::default() };
+    // Dies after its transaction: what follows from it is left to whoever comes next.
+    rig.patch_by(&rig.mortal(2, true), "one", &more).await.unwrap_err();
+    assert_eq!(rig.operation().await.patch_seq, 1);
+    rig.mortal(0, true).cancel(&rig.scope, rig.id, "bob").await.unwrap_err();
+    assert_eq!(rig.status("a").await, NodeStatus::Ready);
+    rig.patch("one", &more).await.unwrap();
+    assert!(rig.nodes().await.values().all(|node| node.status == NodeStatus::Skipped));
+    assert!(rig.operation().await.todo.is_empty());
+}
+
+#[tokio::test]
+async fn who_was_told_while_the_operation_was_resumed_is_claimed() {
+    let mut rig = Rig::begin(&plan()).await;
+    let key = rig.key("a").await;
+    rig.engine.start(&key, 1, "worker").await.unwrap();
+    rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
+    let (peer, scope, id) = (rig.peer(), rig.scope.clone(), rig.id);
+    // It is read while b is told, and paused; it is resumed before b has been told, and so finds nothing to claim.
+    let teller = rig.overtaken(|point| matches!(point, Point::Node(NodeUpdate::Tell { .. })), async move {
+        drop(peer.resume(&scope, id).await.unwrap())
+    });
+    teller.report(&key, 1, Outcome::Succeeded, "a/1".to_owned()).await.unwrap();
+    assert_eq!(rig.status("b").await, NodeStatus::Ready);
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn an_operation_that_ends_twice_leaves_the_lock_of_the_next_one_alone() {
+    let mut rig = Rig::begin(&plan()).await;
+    let run_identity_hash = rig.operation().await.info.run_identity_hash;
+    let next =
+        ActiveRun { run_identity_hash, operation_id: OperationId::derived(2, "next"), lease_until: None };
+    let lock = Record::new(&rig.scope, &next).unwrap();
+    rig.memory.transact(&[Write::Create(lock)]).await.unwrap();
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+    let key = Key::active_run(&rig.scope, &next.run_identity_hash);
+    assert_eq!(key, next.key(&rig.scope));
+    assert_eq!(rig.engine.table.read::<ActiveRun>(&key).await.unwrap().unwrap().0, next);
+}
+
+#[tokio::test]
+async fn an_operation_whose_time_is_over_is_cancelled() {
+    let mut rig = Rig::begin(&plan()).await;
+    rig.pass(Millis::from_secs(9_999_999));
+    rig.settle().await;
+    let operation = rig.operation().await;
+    assert_eq!(operation.status, OperationStatus::Cancelled);
+    assert_eq!(operation.cancelled_by.as_deref(), Some("system:deadline"));
+}
