@@ -31,7 +31,7 @@ pub enum Stop {
 #[derive(Debug, Clone, Default)]
 pub struct Held {
     attempts: Arc<Mutex<Attempts>>,
-    /// Told of every attempt that is taken: its lease may be shorter than the pause under way
+    /// Told of every attempt that is taken: its lease may end before the next heartbeat
     taken: Arc<Notify>,
 }
 
@@ -42,6 +42,8 @@ type Attempts = BTreeMap<(TaskId, u32), Attempt>;
 struct Attempt {
     /// When work must have stopped
     give_up: watch::Sender<Instant>,
+    /// When the request was sent that the lease came with
+    asked: Instant,
     lease: Duration,
     cancelled: watch::Sender<bool>,
 }
@@ -65,7 +67,7 @@ impl Held {
         let lease = Duration::from_millis(task.lease_remaining_ms);
         let (give_up, give_up_seen) = watch::channel(give_up_at(sent, lease));
         let (cancelled, cancelled_seen) = watch::channel(false);
-        self.lock().insert((task.task, task.attempt), Attempt { give_up, lease, cancelled });
+        self.lock().insert((task.task, task.attempt), Attempt { give_up, asked: sent, lease, cancelled });
         self.taken.notify_one();
         Watch { give_up: give_up_seen, cancelled: cancelled_seen }
     }
@@ -85,9 +87,10 @@ impl Held {
         self.taken.notified().await;
     }
 
-    /// How soon the next heartbeat is due at the latest: thrice within a lease
-    pub fn renew_within(&self) -> Option<Duration> {
-        self.lock().values().map(|held| held.lease / 3).min()
+    /// When the next heartbeat is due at the latest, after one that was sent at `last`: thrice within a lease, whether
+    /// that one has renewed it or not
+    pub fn renew_at(&self, last: Instant) -> Option<Instant> {
+        self.lock().values().map(|held| held.asked.max(last) + held.lease / 3).min()
     }
 
     /// Takes in the answer to a heartbeat that was sent at `sent`
@@ -100,7 +103,7 @@ impl Held {
         }
         for lease in &ack.leases {
             let Some(held) = attempts.get_mut(&(lease.task, lease.attempt)) else { continue };
-            held.lease = Duration::from_millis(lease.lease_remaining_ms);
+            (held.asked, held.lease) = (sent, Duration::from_millis(lease.lease_remaining_ms));
             let until = give_up_at(sent, held.lease);
             // Answers may overtake each other; a lease only ever grows.
             held.give_up.send_if_modified(|give_up| {
@@ -181,11 +184,35 @@ mod tests {
         second.task.ordinal = 9;
         let (mut one, mut two) =
             (held.take(&task(60_000), Instant::now()), held.take(&second, Instant::now()));
-        assert_eq!((held.attempts().len(), held.renew_within()), (2, Some(Duration::from_millis(100))));
+        assert_eq!(held.attempts().len(), 2);
         held.renewed(&ack(3, 60_000, true), Instant::now());
         assert_eq!((one.stopped().await, two.stopped().await), (Stop::Cancelled, Stop::LeaseLost));
         held.release(&task(1));
         assert_eq!(held.attempts(), [TaskAttempt { task: second.task, attempt: 4 }]);
+    }
+
+    #[test]
+    fn a_heartbeat_is_due_a_third_into_the_shortest_lease() {
+        let (held, start) = (Held::default(), Instant::now());
+        let after = |seconds| start + Duration::from_secs(seconds);
+        assert_eq!(held.renew_at(start), None);
+        let _long = held.take(&task(60_000), after(3));
+        assert_eq!(
+            held.renew_at(start),
+            Some(after(23)),
+            "the task's own lease counts, not the last heartbeat"
+        );
+        held.renewed(&ack(3, 30_000, false), after(20));
+        assert_eq!(held.renew_at(after(20)), Some(after(30)));
+        assert_eq!(
+            held.renew_at(after(25)),
+            Some(after(35)),
+            "one that got no answer is tried again as soon"
+        );
+        let mut short = task(15_000);
+        short.task.ordinal = 9;
+        let _short = held.take(&short, after(22));
+        assert_eq!(held.renew_at(after(20)), Some(after(27)));
     }
 
     #[tokio::test]

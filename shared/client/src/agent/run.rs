@@ -109,24 +109,28 @@ impl Agent {
 
     async fn beat(&self) -> AgentError {
         loop {
-            let interval = self.held.renew_within().map_or(self.heartbeat, |limit| limit.min(self.heartbeat));
             let sent = Instant::now();
+            let within = self.next_beat(sent).saturating_duration_since(sent).max(Duration::from_secs(1));
             let body = self.heartbeat_body().await;
-            match self
-                .client
-                .agent_heartbeat(self.identity.agent, &body, interval.max(Duration::from_secs(1)))
-                .await
-            {
+            match self.client.agent_heartbeat(self.identity.agent, &body, within).await {
                 Ok(ack) => self.held.renewed(&ack, sent),
                 Err(error) if error.status() == Some(401) => return AgentError::Unknown,
                 Err(error) => tracing::warn!(%error, "a heartbeat was lost"),
             }
-            // Looked at again: a claim in between may have brought a shorter lease.
-            tokio::select! {
-                () = tokio::time::sleep(interval.saturating_sub(sent.elapsed())) => {}
-                () = self.held.taken() => {}
+            while Instant::now() < self.next_beat(sent) {
+                tokio::select! {
+                    () = tokio::time::sleep_until(self.next_beat(sent).into()) => {}
+                    // It may have come with a shorter lease.
+                    () = self.held.taken() => {}
+                }
             }
         }
+    }
+
+    /// When the next heartbeat is due after one that was sent at `last`
+    fn next_beat(&self, last: Instant) -> Instant {
+        let regular = last + self.heartbeat;
+        self.held.renew_at(last).map_or(regular, |renew| renew.min(regular))
     }
 
     async fn heartbeat_body(&self) -> Heartbeat {
