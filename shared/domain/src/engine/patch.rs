@@ -102,6 +102,9 @@ impl PatchOn<'_> {
         if !run.status.is_terminal() {
             return Some(NodePatch::Link { out });
         }
-        (!out.is_subset(&run.out)).then_some(NodePatch::Reopen { out, now })
+        // By the graph, not by the item, in which those who waited before the last patches may still stand: one that
+        // waits again has to be told again.
+        let newly = !out.is_subset(self.before.dependents(ordinal));
+        newly.then_some(NodePatch::Reopen { out, now })
     }
 }
