@@ -31,6 +31,7 @@ use weir_domain::{
     definition::address::Address,
     id::{AuditId, EventId, GateId, OperationId, ReleaseId},
     operation::OperationStatus,
+    plan::{first_ordinal, segment_of},
     scope::Scope,
 };
 
@@ -66,7 +67,7 @@ pub struct NodeKey {
 impl NodeKey {
     /// The node `ordinal` of `operation`
     pub fn new(scope: &Scope, operation: OperationId, ordinal: u32) -> Self {
-        Self { scope: scope.clone(), operation, segment: weir_domain::plan::segment_of(ordinal), ordinal }
+        Self { scope: scope.clone(), operation, segment: segment_of(ordinal), ordinal }
     }
 }
 
@@ -166,6 +167,12 @@ impl Key {
         }
     }
 
+    /// The first and the last node run that a segment may have: only they are read of a partition that it shares
+    pub fn node_span(scope: &Scope, operation: OperationId, segment: u32) -> (Self, Self) {
+        let at = |ordinal| Self::node(&NodeKey { scope: scope.clone(), operation, segment, ordinal });
+        (at(first_ordinal(segment)), at(first_ordinal(segment.saturating_add(1)).saturating_sub(1)))
+    }
+
     /// What was brought of a service to an environment last
     pub fn deployed(scope: &Scope, service: &Address, environment: &Address) -> Self {
         Self { pk: format!("{scope}#deployed#{service}"), sk: environment.to_string() }
@@ -187,7 +194,7 @@ impl Key {
     }
 
     /// The partition of a segment's node runs, shared by eight segments
-    pub fn node_partition(scope: &Scope, operation: OperationId, segment: u32) -> String {
+    fn node_partition(scope: &Scope, operation: OperationId, segment: u32) -> String {
         format!("{scope}#op#{operation}#s{}", segment / SEGMENTS_PER_PARTITION)
     }
 

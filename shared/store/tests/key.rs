@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use weir_domain::{
     engine::WAKE_SHARDS,
     id::{Id as _, OperationId},
+    plan::{first_ordinal, segment_of},
     scope::Scope,
 };
 use weir_store::{Key, NodeKey, wake_shard};
@@ -52,6 +53,17 @@ proptest! {
             Key::node(&NodeKey { scope, operation: OperationId::new(1, 1), segment: 0, ordinal })
         };
         prop_assert_eq!(at(a).cmp(&at(b)), a.cmp(&b));
+    }
+
+    #[test]
+    fn a_segment_spans_its_own_nodes(segment in 0..20_000_u32, ordinal in 1..800_000_u32) {
+        let (scope, operation) = ("harbor".parse().unwrap(), OperationId::new(1, 1));
+        let (first, last) = Key::node_span(&scope, operation, segment);
+        prop_assert_eq!(first.pk(), last.pk());
+        let is_inside = |ordinal| (&first..=&last).contains(&&Key::node(&NodeKey::new(&scope, operation, ordinal)));
+        prop_assert_eq!(is_inside(ordinal), segment_of(ordinal) == segment);
+        let start = first_ordinal(segment);
+        prop_assert!(is_inside(start) && is_inside(start + 39) && !is_inside(start + 40));
     }
 
     #[test]

@@ -136,11 +136,11 @@ async fn a_node_is_put_once(bench: &mut Bench<'_>) -> Outcome {
 async fn the_nodes_of_a_segment_are_its_own(bench: &mut Bench<'_>) -> Outcome {
     let first = bench.node_key();
     let mut wanted = Vec::new();
-    // Segments 0 and 7 share a partition; 8 begins the next.
-    for (segment, ordinal) in [(0, 12), (0, 2), (7, 3), (8, 4)] {
-        let key = NodeKey { segment, ordinal, ..first.clone() };
+    // The last and the first of segments that share a partition, and of such that do not.
+    for ordinal in [12, 2, 40, 41, 320, 321] {
+        let key = NodeKey::new(&first.scope, first.operation, ordinal);
         let mut node = bench.dice.node(NodeStatus::Pending);
-        (node.segment, node.ordinal) = (segment, ordinal);
+        (node.segment, node.ordinal) = (key.segment, ordinal);
         assert!(bench.table.node_put(&key, &node).await?);
         wanted.push(node);
     }

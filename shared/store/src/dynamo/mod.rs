@@ -198,15 +198,15 @@ impl Table for DynamoTable {
         operation: OperationId,
         segment: u32,
     ) -> Result<Vec<NodeRun>, StoreError> {
-        let partition = Key::node_partition(scope, operation, segment);
+        let (first, last) = Key::node_span(scope, operation, segment);
         let query = self
             .query_base()
-            .key_condition_expression("#pk = :pk")
-            .filter_expression("#seg = :seg")
+            .key_condition_expression("#pk = :pk AND #sk BETWEEN :first AND :last")
             .expression_attribute_names("#pk", schema::PK)
-            .expression_attribute_names("#seg", schema::SEGMENT)
-            .expression_attribute_values(":pk", AttributeValue::S(partition))
-            .expression_attribute_values(":seg", AttributeValue::N(segment.to_string()));
+            .expression_attribute_names("#sk", schema::SK)
+            .expression_attribute_values(":pk", AttributeValue::S(first.pk().to_owned()))
+            .expression_attribute_values(":first", AttributeValue::S(first.sk().to_owned()))
+            .expression_attribute_values(":last", AttributeValue::S(last.sk().to_owned()));
         let items = query::collect(query, usize::MAX).await?;
         items.into_iter().map(|item| node::from_item(item).map(|(_, node)| node)).collect()
     }

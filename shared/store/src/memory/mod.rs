@@ -192,12 +192,10 @@ impl Table for MemoryTable {
         operation: OperationId,
         segment: u32,
     ) -> Result<Vec<NodeRun>, StoreError> {
-        let partition = Key::node_partition(scope, operation, segment);
-        let first = Key::from_parts(partition.clone(), String::new());
+        let (first, last) = Key::node_span(scope, operation, segment);
         let state = self.lock();
-        let items = state.items.range(first..).take_while(|(key, _)| key.pk() == partition);
-        let nodes = items.filter_map(|(key, _)| state.node(key)).map(|(_, node)| node);
-        Ok(nodes.filter(|node| node.segment == segment).cloned().collect())
+        let keys = state.items.range(first..=last).map(|(key, _)| key);
+        Ok(keys.filter_map(|key| state.node(key)).map(|(_, node)| node.clone()).collect())
     }
 
     async fn operation_get(
