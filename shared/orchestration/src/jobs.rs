@@ -3,18 +3,19 @@
 use crate::{
     Engine, EngineError, Outcome, Reported, Started, callbacks,
     definition::{self, GroupError},
-    outputs,
+    lease, outputs,
     queues::Job,
 };
 use async_trait::async_trait;
 use futures::join;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use weir_adapters::{Call, Done, Failed};
 use weir_domain::{
     canonical::Digest,
     definition::{address::Address, spec::Target},
     delivery::Agent,
-    engine::{LEASE, NodeRun, Operation},
+    engine::{NodeRun, Operation},
     failure::FailureSummary,
     plan::JobContract,
     planner::{APPLY_GROUP, REBUILD_ROWS},
@@ -82,6 +83,7 @@ impl Engine {
         worker: &dyn Worker,
     ) -> Result<JobEnd, EngineError> {
         let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
+        let asked = Instant::now();
         let (operation, started) = join!(
             self.operation(&job.scope, job.operation),
             self.start_within(&key, job.attempt, holder, job.timeout_s, job.ends_by),
@@ -100,21 +102,44 @@ impl Engine {
         let contract =
             graph.node(job.ordinal).and_then(|node| node.job_contract.as_ref()).ok_or_else(missing)?;
         let contract = self.contract_of(&job.scope, &node, contract).await?;
+        if !lease::is_held(asked) {
+            return Ok(JobEnd::Dropped);
+        }
+        let renew = async || -> Result<bool, EngineError> {
+            Ok(self.heartbeat(&key, job.attempt).await?.is_some_and(|node| !node.cancel))
+        };
+        // By the holder's own clock, which began before anybody else's.
+        let limit =
+            node.deadline.zip(node.started_at).map_or(0, |(end, start)| (end - start).0.unsigned_abs());
+        let limit = Duration::from_millis(limit);
+        let work = timeout_at(asked + limit, worker.work(self, &operation, &node, &contract));
         let ended = tokio::select! {
             biased;
-            ended = worker.work(self, &operation, &node, &contract) => ended,
-            () = self.keep_alive(&key, job.attempt) => return Ok(JobEnd::Dropped),
+            ended = work => ended.unwrap_or_else(|_| Err(timed_out(limit))),
+            () = lease::keep(asked, renew) => return Ok(JobEnd::Dropped),
         };
+        self.end_attempt(job, holder, &node, ended).await
+    }
+
+    /// Reports how the work of an attempt ended
+    async fn end_attempt(
+        &self,
+        job: &Job,
+        holder: &str,
+        node: &NodeRun,
+        ended: Result<Done, Failed>,
+    ) -> Result<JobEnd, EngineError> {
+        let key = NodeKey::new(&job.scope, job.operation, job.ordinal);
         if let Ok(done) = &ended
             && done.waits
         {
             self.keep_log(job, &done.log).await;
-            let waits = self.wait_for_callback(&key, &node).await?;
+            let waits = self.wait_for_callback(&key, node).await?;
             return Ok(if waits { JobEnd::Waits } else { JobEnd::Run });
         }
         let (log, outcome, hold) = match ended {
             Ok(done) => {
-                self.keep_outputs(job.operation, &node, &done.outputs).await?;
+                self.keep_outputs(job.operation, node, &done.outputs).await?;
                 (outputs::log(&done), Outcome::Succeeded, Millis(0))
             }
             Err(failed) => {
@@ -143,65 +168,39 @@ impl Engine {
         }
     }
 
-    /// Renews the lease until the attempt is taken away, or asked to stop
-    async fn keep_alive(&self, key: &NodeKey, attempt: u32) {
-        let every = Duration::from_millis(u64::try_from(LEASE.0 / 3).unwrap_or(5_000));
-        loop {
-            tokio::time::sleep(every).await;
-            match self.heartbeat(key, attempt).await {
-                Ok(Some(node)) if !node.cancel => {}
-                Ok(_) => return,
-                // The lease outlasts two heartbeats that do not come through.
-                Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a heartbeat was lost")
-                }
-            }
-        }
-    }
-
     async fn work(
         &self,
         operation: &Operation,
         node: &NodeRun,
         contract: &JobContract,
     ) -> Result<Done, Failed> {
-        let time_limit = Duration::from_secs(u64::from(contract.timeout_s));
-        let working = async {
-            if contract.capability == APPLY_GROUP {
-                return self.apply_group(operation, contract).await;
-            }
-            if contract.capability == REBUILD_ROWS {
-                return self.rebuild_rows().await;
-            }
-            if let Some(ended) = self.assignments_job(operation, node, contract).await {
-                return ended;
-            }
-            let Some(adapter) = self.adapters.get(&contract.capability) else {
-                return Err(Failed::terminal(
-                    "no_adapter",
-                    format!("nothing here does `{}`", contract.capability),
-                ));
-            };
-            let later = callbacks::may_wait(contract);
-            let callback = if later { Some(self.callback(operation, node, contract).await?) } else { None };
-            let call = Call {
-                attempt_id: format!("{}/{}/{}", operation.info.operation_id, node.ordinal, node.attempt),
-                inputs: contract.inputs.clone(),
-                secrets: contract.secrets.clone(),
-                base_url: self.base_url(operation, contract).await.map_err(|error| unavailable(&error))?,
-                time_limit,
-                callback,
-                now_s: self.clock.now().0.div_euclid(1000),
-            };
-            adapter.run(&call).await
-        };
-        match tokio::time::timeout(time_limit, working).await {
-            Ok(ended) => ended,
-            Err(_) => Err(Failed::retryable(
-                "attempt_timed_out",
-                format!("not done within {} s", contract.timeout_s),
-            )),
+        if contract.capability == APPLY_GROUP {
+            return self.apply_group(operation, contract).await;
         }
+        if contract.capability == REBUILD_ROWS {
+            return self.rebuild_rows().await;
+        }
+        if let Some(ended) = self.assignments_job(operation, node, contract).await {
+            return ended;
+        }
+        let Some(adapter) = self.adapters.get(&contract.capability) else {
+            return Err(Failed::terminal(
+                "no_adapter",
+                format!("nothing here does `{}`", contract.capability),
+            ));
+        };
+        let later = callbacks::may_wait(contract);
+        let callback = if later { Some(self.callback(operation, node, contract).await?) } else { None };
+        let call = Call {
+            attempt_id: format!("{}/{}/{}", operation.info.operation_id, node.ordinal, node.attempt),
+            inputs: contract.inputs.clone(),
+            secrets: contract.secrets.clone(),
+            base_url: self.base_url(operation, contract).await.map_err(|error| unavailable(&error))?,
+            time_limit: Duration::from_secs(u64::from(contract.timeout_s)),
+            callback,
+            now_s: self.clock.now().0.div_euclid(1000),
+        };
+        adapter.run(&call).await
     }
 
     async fn apply_group(&self, operation: &Operation, contract: &JobContract) -> Result<Done, Failed> {
@@ -263,6 +262,10 @@ impl Engine {
 
 fn sanitise_lines(log: &str) -> String {
     log.lines().map(sanitise).collect::<Vec<_>>().join("\n")
+}
+
+fn timed_out(limit: Duration) -> Failed {
+    Failed::retryable("attempt_timed_out", format!("not done within {} s", limit.as_secs_f32()))
 }
 
 fn unavailable(error: &EngineError) -> Failed {

@@ -17,6 +17,7 @@ pub mod gates;
 pub mod intents;
 pub mod interventions;
 pub mod jobs;
+mod lease;
 pub mod machines;
 mod outputs;
 pub mod queues;

@@ -36,6 +36,10 @@ pub const DISPATCH_PATIENCE: Millis = Millis::from_secs(20);
 /// How long the holder of a node may stay silent: it renews the lease with each heartbeat
 pub const LEASE: Millis = Millis::from_secs(15);
 
+/// How far the clocks of two machines may differ: who stops at a time by his own clock has stopped this much later by
+/// anybody's
+pub const CLOCKS: Millis = Millis::from_secs(3);
+
 /// How often a node that waits for something outside is looked at even if nobody hints at it
 pub const LOOK_AGAIN: Millis = Millis::from_secs(60);
 

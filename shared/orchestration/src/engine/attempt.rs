@@ -6,7 +6,7 @@
 use super::{Engine, work::Work};
 use crate::EngineError;
 use weir_domain::{
-    engine::{LEASE, NodeRun, NodeUpdate, after_failure},
+    engine::{CLOCKS, LEASE, NodeRun, NodeUpdate, after_failure},
     failure::FailureSummary,
     plan::NodeStatus,
     time::Millis,
@@ -72,7 +72,7 @@ impl Engine {
             // Too late is for whoever drives the node: it ends then.
             return Ok(Started::No);
         }
-        let lease_until = deadline.min(now + LEASE);
+        let lease_until = (deadline + CLOCKS).min(now + LEASE);
         let start = NodeUpdate::Start { attempt, holder: holder.to_owned(), now, lease_until, deadline };
         Ok(match self.update(key, &start).await? {
             Applied::Done(node) => Started::Yes(Box::new(node)),
@@ -87,8 +87,9 @@ impl Engine {
     pub async fn heartbeat(&self, key: &NodeKey, attempt: u32) -> Result<Option<NodeRun>, EngineError> {
         let Some(node) = self.table.node_get(key).await? else { return Ok(None) };
         let until = self.clock.now() + LEASE;
-        // A lease never outlives its attempt's time limit, or a holder could live for ever.
-        let lease_until = node.deadline.map_or(until, |deadline| until.min(deadline));
+        // A lease ends with its attempt's time limit, or a holder could live for ever: a moment later, since he stops
+        // then by his own clock.
+        let lease_until = node.deadline.map_or(until, |deadline| until.min(deadline + CLOCKS));
         match self.update(key, &NodeUpdate::Heartbeat { attempt, lease_until }).await? {
             Applied::Done(node) => Ok(Some(node)),
             Applied::Refused(_) => Ok(None),

@@ -2,11 +2,12 @@
 
 use super::{
     fault::{Fault, Site},
-    work::{self, Work},
+    work::{self, Holder, Work},
     world::{Lost, World},
 };
-use crate::{EngineError, Outcome, Reported, Started};
+use crate::{EngineError, Outcome, Reported, Started, lease};
 use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
 use weir_domain::{
     engine::LEASE, failure::FailureSummary, plan::JobContract, sanitise::sanitise, scope::Scope,
 };
@@ -20,6 +21,8 @@ const POLL: Duration = Duration::from_secs(20);
 struct Taken {
     key: NodeKey,
     attempt: u32,
+    /// How long the attempt may take
+    limit: Duration,
     contract: JobContract,
 }
 
@@ -32,11 +35,9 @@ impl World {
                 let _either = tokio::time::timeout(POLL, hint).await;
                 continue;
             }
-            let (asked, asked_for) = (scope.clone(), target.clone());
-            let claimed =
-                self.invoke("task_claim", move |_, engine| async move {
-                    claim(&engine, &asked, &asked_for).await
-                })
+            let (asks, asked_for, asked) = (scope.clone(), target.clone(), Instant::now());
+            let claimed = self
+                .invoke("task_claim", move |_, engine| async move { claim(&engine, &asks, &asked_for).await })
                 .await;
             let taken = claimed.unwrap_or_default();
             if taken.is_empty() {
@@ -44,7 +45,7 @@ impl World {
                 continue;
             }
             for task in taken {
-                tokio::spawn(self.clone().carry(target.clone(), task));
+                tokio::spawn(self.clone().carry(target.clone(), task, asked));
             }
         }
     }
@@ -55,15 +56,20 @@ impl World {
         self.memory.queued(scope, target, until, 1).await.is_ok_and(|queued| !queued.is_empty())
     }
 
-    async fn carry(self: Arc<Self>, agent: String, task: Taken) {
+    async fn carry(self: Arc<Self>, agent: String, task: Taken, asked: Instant) {
         let ordinal = task.key.ordinal;
+        if !lease::is_held(asked) {
+            return;
+        }
         let fault = self.fault("agent", "task", ordinal, Site::Task);
         if fault == Some(Fault::Forget) {
             return;
         }
         let (operation, attempt) = (task.key.operation, task.attempt);
-        let working = work::run(&self, operation, ordinal, attempt, &task.contract);
-        if fault == Some(Fault::Silent) {
+        let silent = fault == Some(Fault::Silent);
+        let holder = if silent { Holder::Sleeper } else { Holder::Careful };
+        let working = work::run(&self, holder, operation, ordinal, attempt, &task.contract);
+        if silent {
             let _done = working.await;
             // Longer than any lease: somebody else has the node by now, or it has ended.
             tokio::time::sleep(Duration::from_millis(3 * u64::try_from(LEASE.0).unwrap_or(0))).await;
@@ -71,7 +77,9 @@ impl World {
             tokio::select! {
                 biased;
                 _done = working => {}
-                () = self.keep_alive(&task) => return,
+                () = lease::keep(asked, || self.renew(&task)) => return,
+                // It would say so; whether that is heard makes no difference to anybody but who waits.
+                () = sleep_until(asked + task.limit) => return,
             }
         }
         let again = self.fault("agent", "report", ordinal, Site::Report) == Some(Fault::Duplicate);
@@ -81,21 +89,11 @@ impl World {
         }
     }
 
-    /// Ends when the agent has to stop
-    async fn keep_alive(&self, task: &Taken) {
-        loop {
-            tokio::time::sleep(Duration::from_millis(u64::try_from(LEASE.0 / 3).unwrap_or(5_000))).await;
-            let (key, attempt) = (task.key.clone(), task.attempt);
-            let alive = self.invoke("agent_heartbeat", move |_, engine| async move {
-                engine.heartbeat(&key, attempt).await
-            });
-            match alive.await {
-                Ok(Some(node)) if !node.cancel => {}
-                Ok(_) => return,
-                // The lease outlasts two heartbeats that do not come through.
-                Err(_) => {}
-            }
-        }
+    async fn renew(&self, task: &Taken) -> Result<bool, Lost> {
+        let (key, attempt) = (task.key.clone(), task.attempt);
+        let alive = self
+            .invoke("agent_heartbeat", move |_, engine| async move { engine.heartbeat(&key, attempt).await });
+        Ok(alive.await?.is_some_and(|node| !node.cancel))
     }
 
     /// Reports until it is answered: the same report every time
@@ -133,7 +131,10 @@ async fn claim(engine: &crate::Engine, scope: &Scope, target: &str) -> Result<Ve
         let (Some(contract), Some(node)) = (contract, engine.table.node_get(&key).await?) else { continue };
         if let Started::Yes(node) = engine.start(&key, node.attempt, target).await? {
             let contract = engine.contract_of(scope, &node, &contract).await?;
-            taken.push(Taken { key, attempt: node.attempt, contract });
+            let limit =
+                node.deadline.zip(node.started_at).map_or(0, |(end, start)| (end - start).0.unsigned_abs());
+            let limit = Duration::from_millis(limit);
+            taken.push(Taken { key, attempt: node.attempt, limit, contract });
         }
     }
     Ok(taken)

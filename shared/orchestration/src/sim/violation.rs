@@ -80,6 +80,9 @@ pub enum Violation {
     /// Sub-operations
     #[error("node {0} ended well, and the operation that it runs has not")]
     ChildNotEnded(u32),
+    /// Section 6
+    #[error("attempt {1} of node {0} was worked on by somebody who did not have it")]
+    NotHeld(u32, u32),
     /// Deadlines
     #[error("an attempt of node {0} began when the time of all of them was over")]
     BeganTooLate(u32),

@@ -62,7 +62,7 @@ impl Watch {
                     if matches!(&change.old, Some(Image::Node(..))) {
                         self.node_writes += 1;
                     }
-                    self.node_moved(key, after, update, began, now);
+                    self.node_moved(key, after, update, began);
                     touched.nodes.insert((key.operation, after.ordinal));
                 }
                 Some(Image::Operation(operation)) => {
@@ -92,12 +92,11 @@ impl Watch {
         after: &NodeRun,
         update: Option<&NodeUpdate>,
         began: Option<Millis>,
-        now: Millis,
     ) {
         let seen = self.operations.entry(key.operation).or_default();
         let before = seen.put(after);
         seen.moved(before.as_ref(), after, update, began, &mut self.found);
-        seen.in_time(before.as_ref(), after, now, &mut self.found);
+        seen.in_time(before.as_ref(), after, &mut self.found);
         let begins = before.as_ref().is_some_and(|node| node.attempt < after.attempt);
         if begins && let Some(operation) = &seen.operation {
             self.queues.claimed(&operation.info, &mut self.found);
@@ -179,6 +178,13 @@ impl Watch {
     /// Every operation, as it was last seen
     pub fn operations(&self) -> Vec<Operation> {
         self.operations.values().filter_map(|seen| seen.operation.clone()).collect()
+    }
+
+    /// Somebody works on an attempt
+    pub fn works(&mut self, operation: OperationId, ordinal: u32, attempt: u32, now: Millis) {
+        if let Some(seen) = self.operations.get(&operation) {
+            seen.is_held(ordinal, attempt, now, &mut self.found);
+        }
     }
 
     /// The effect of an attempt happens

@@ -26,7 +26,8 @@ impl Worker for Simulated {
         if may_wait(contract) {
             return self.0.hand_over(engine, operation, node, contract).await;
         }
-        run(&self.0, operation.info.operation_id, node.ordinal, node.attempt, contract).await
+        let id = operation.info.operation_id;
+        run(&self.0, Holder::Careful, id, node.ordinal, node.attempt, contract).await
     }
 }
 
@@ -78,9 +79,19 @@ impl Work {
     }
 }
 
+/// Who does the work of an attempt
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holder {
+    /// Stops before his lease passes
+    Careful,
+    /// Was away without knowing it, and goes on: a machine that slept
+    Sleeper,
+}
+
 /// One attempt: half of its time passes before its effect, half after
 pub(super) async fn run(
     world: &World,
+    holder: Holder,
     operation: OperationId,
     ordinal: u32,
     attempt: u32,
@@ -88,6 +99,10 @@ pub(super) async fn run(
 ) -> Result<Done, Failed> {
     let work = Work::of(contract);
     tokio::time::sleep(Duration::from_millis(work.millis / 2)).await;
+    if holder == Holder::Careful {
+        let now = world.now();
+        locked(&world.watch).works(operation, ordinal, attempt, now);
+    }
     locked(&world.watch).effect(operation, ordinal, attempt);
     tokio::time::sleep(Duration::from_millis(work.millis - work.millis / 2)).await;
     work.end(attempt)

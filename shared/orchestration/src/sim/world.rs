@@ -53,11 +53,13 @@ impl Invocation {
 }
 
 /// Why an invocation has no answer
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Lost {
     /// It died
+    #[error("it died")]
     Died,
     /// It answered with an error
+    #[error(transparent)]
     Failed(EngineError),
 }
 

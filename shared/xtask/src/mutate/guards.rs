@@ -226,8 +226,24 @@ const PLACES: &[Place] = &[
     },
     Place {
         file: "shared/orchestration/src/engine/attempt.rs",
-        find: "node.deadline.map_or(until, |deadline| until.min(deadline));",
-        with: r#"node.deadline.filter(|_| !without("heartbeat: no lease beyond the deadline")).map_or(until, |deadline| until.min(deadline));"#,
+        find: "node.deadline.map_or(until, |deadline| until.min(deadline + CLOCKS));",
+        with: r#"node.deadline.filter(|_| !without("heartbeat: no lease beyond the deadline"))
+            .map_or(until, |deadline| until.min(deadline + CLOCKS));"#,
+    },
+    Place {
+        file: "shared/orchestration/src/jobs.rs",
+        find: "if !lease::is_held(asked) {",
+        with: r#"if !lease::is_held(asked) && !without("start: nobody works who heard too late that he may") {"#,
+    },
+    Place {
+        file: "shared/orchestration/src/lease.rs",
+        find: "if !is_held(asked) {",
+        with: r#"if !is_held(asked) && !without("lease: its holder stops before it passes") {"#,
+    },
+    Place {
+        file: "shared/orchestration/src/lease.rs",
+        find: "timeout_at(asked + HELD, renew()).await",
+        with: r#"timeout_at(asked + if without("lease: nobody waits for a heartbeat beyond it") { 100 * HELD } else { HELD }, renew()).await"#,
     },
     Place {
         file: "shared/orchestration/src/start.rs",

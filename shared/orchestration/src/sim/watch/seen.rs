@@ -8,8 +8,8 @@ use weir_domain::{
     time::Millis,
 };
 
-/// A function lives so long at most, and clocks differ by less: what it decided may be written so late
-const SLOW: Millis = Millis::from_secs(65);
+/// The clock of who gave a lease is not that of this watch
+const CLOCKS: Millis = Millis::from_secs(3);
 
 /// What is known of one operation
 #[derive(Default)]
@@ -126,18 +126,23 @@ impl Seen {
         }
     }
 
-    /// No attempt begins when the time of all of them is over
-    pub fn in_time(
-        &self,
-        before: Option<&NodeRun>,
-        after: &NodeRun,
-        now: Millis,
-        found: &mut Vec<Violation>,
-    ) {
+    /// No attempt begins when the time of all of them is over, by the clock of whoever begins it
+    pub fn in_time(&self, before: Option<&NodeRun>, after: &NodeRun, found: &mut Vec<Violation>) {
         let begins =
             after.status == NodeStatus::Running && before.is_some_and(|it| it.status != after.status);
-        if begins && after.ends_by.is_some_and(|end| end + SLOW < now) {
+        if begins && after.ends_by.zip(after.started_at).is_some_and(|(end, started)| end <= started) {
             found.push(Violation::BeganTooLate(after.ordinal));
+        }
+    }
+
+    /// Whoever does the work of an attempt has it at that moment
+    pub fn is_held(&self, ordinal: u32, attempt: u32, now: Millis, found: &mut Vec<Violation>) {
+        let has = |node: &NodeRun| {
+            let lease = node.lease_until.is_some_and(|lease| now < lease + CLOCKS);
+            node.status == NodeStatus::Running && node.attempt == attempt && lease
+        };
+        if !self.nodes.get(&ordinal).is_some_and(has) {
+            found.push(Violation::NotHeld(ordinal, attempt));
         }
     }
 
