@@ -99,7 +99,8 @@ pub enum NodeUpdate {
         /// When to look at it again
         wake: Millis,
     },
-    /// The attempt failed and there will be another. A node that was asked to stop cannot come back
+    /// The attempt failed and there will be another. A node that was asked to stop cannot come back, and one that waits
+    /// for a person only by that person's decision
     Retry {
         /// The attempt that failed
         attempt: u32,
@@ -215,6 +216,7 @@ impl NodeUpdate {
                 (is(Running) || is(Waiting))
                     && node.attempt == *attempt
                     && !node.cancel
+                    && node.error.is_none()
                     && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))
             }
             Self::Suspend { attempt, lease_seen, .. } => {

@@ -122,7 +122,7 @@ impl Engine {
             Outcome::Succeeded => NodeUpdate::Complete {
                 attempt,
                 status: NodeStatus::Succeeded,
-                result_id,
+                result_id: result_id.clone(),
                 now,
                 error: None,
                 lease_seen: None,
@@ -130,15 +130,16 @@ impl Engine {
             Outcome::Failed { error, retryable } => {
                 let Some(node) = self.table.node_get(key).await? else { return Ok(Reported::Missing) };
                 if node.attempt != attempt {
-                    return Ok(refused(node, attempt));
+                    return Ok(refused(node, attempt, &result_id));
                 }
-                after_failure(&node, error, retryable, result_id, now, self.jitter(), None).held(now + hold)
+                let id = result_id.clone();
+                after_failure(&node, error, retryable, id, now, self.jitter(), None).held(now + hold)
             }
         };
         let mut work = Work::default();
         let after = match self.update(key, &update).await? {
             Applied::Done(after) => after,
-            Applied::Refused(Some(now)) => return Ok(refused(now, attempt)),
+            Applied::Refused(Some(now)) => return Ok(refused(now, attempt, &result_id)),
             Applied::Refused(None) => return Ok(Reported::Missing),
         };
         self.after_attempt(key.clone(), after.clone(), &mut work).await?;
@@ -147,11 +148,14 @@ impl Engine {
     }
 }
 
-/// A report that changes nothing. A failure that had already led to another attempt was accepted before, unless it
-/// was not reported but found: then this report comes too late
-fn refused(node: NodeRun, attempt: u32) -> Reported {
+/// A report that changes nothing. One that did before is accepted again: it ended the node, or its failure has led to
+/// another attempt, or to asking a person; but not if that was not reported but found: then this report comes too late
+fn refused(node: NodeRun, attempt: u32, result_id: &str) -> Reported {
     let found = ["lease_expired", "attempt_timed_out", "deadline_passed"];
-    if node.past.iter().any(|past| past.attempt == attempt && !found.contains(&past.error.code.as_str())) {
+    let was_said = |error: &FailureSummary| !found.contains(&error.code.as_str());
+    let was_before = node.past.iter().any(|past| past.attempt == attempt && was_said(&past.error));
+    let asks = node.awaits_person() && node.attempt == attempt && node.error.as_ref().is_some_and(was_said);
+    if was_before || asks || node.result_id.as_deref() == Some(result_id) {
         return Reported::Accepted(Box::new(node));
     }
     Reported::Refused(Box::new(node))

@@ -3,7 +3,8 @@
 use crate::rig::{Rig, job};
 use weir_domain::{
     engine::{CLOCKS, LEASE},
-    plan::{Graph, JobContract, NodeStatus, PlanNode},
+    failure::FailureSummary,
+    plan::{Graph, JobContract, NodeStatus, NodeType, OnFailure, PlanNode},
     time::Millis,
 };
 use weir_orchestration::{Clock as _, Outcome, Reported, Started};
@@ -78,5 +79,22 @@ async fn whoever_meets_his_own_write_goes_on_as_its_winner() {
         let report = engine.report(&key, 1, Outcome::Succeeded, format!("{name}/1")).await.unwrap();
         assert!(matches!(report, Reported::Accepted(_)), "{report:?}");
         assert!(rig.node(name).await.closed);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_is_reported_twice_takes_the_node_out_of_nobodys_hands() {
+    let by_hand = PlanNode { on_failure: OnFailure::Pause, ..job("a", &[]) };
+    let verified = PlanNode { node_type: NodeType::Verification, ..job("b", &["a"]) };
+    let rig = Rig::begin(&Graph::new(vec![by_hand, verified]).unwrap()).await;
+    let key = rig.key("a").await;
+    start(&rig, "a").await;
+    // The second time it would lead to another attempt: the time that is left counts, and chance.
+    for retryable in [false, true] {
+        let outcome = Outcome::Failed { error: FailureSummary::new("broke", "it broke"), retryable };
+        let report = rig.engine.report(&key, 1, outcome, "a/1".to_owned()).await.unwrap();
+        assert!(matches!(report, Reported::Accepted(_)), "{report:?}");
+        let node = rig.node("a").await;
+        assert!(node.awaits_person() && node.attempt == 1, "{node:?}");
     }
 }

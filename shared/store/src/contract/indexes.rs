@@ -200,6 +200,7 @@ async fn a_node_is_queued_while_it_is_ready(bench: &mut Bench<'_>) -> Outcome {
         let key = crate::NodeKey { ordinal, segment: 9, ..bench.node_key() };
         let mut node = bench.dice.node(NodeStatus::Pending);
         (node.terms.runs, node.unmet, node.ordinal, node.segment) = (runs, Default::default(), ordinal, 9);
+        node.error = None;
         bench.table.node_put(&key, &node).await?;
         keys.push((Millis(10 - i64::from(ordinal)), key));
     }

@@ -163,7 +163,7 @@ fn condition(on: Expression, update: &NodeUpdate) -> Expression {
         }
         U::Retry { attempt, lease_seen, .. } => {
             let on = on.when_one_of(STATUS, &[Running, Waiting]).when("attempt", attempt);
-            leased(on.when_absent("cancel"), lease_seen)
+            leased(on.when_absent("cancel").when_absent("error"), lease_seen)
         }
         U::Suspend { attempt, lease_seen, .. } => {
             let on = on.when_one_of(STATUS, &[Ready, Running, Waiting]).when("attempt", attempt);

@@ -71,10 +71,11 @@ const PLACES: &[Place] = &[
     },
     Place {
         file: NODE,
-        find: "(is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel",
+        find: "(is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel\n                    && node.error.is_none()",
         with: r#"(is(Running) || is(Waiting) || without("retry: running or waiting"))
                     && (node.attempt == *attempt || without("retry: attempt"))
-                    && (!node.cancel || without("retry: not cancelled"))"#,
+                    && (!node.cancel || without("retry: not cancelled"))
+                    && (node.error.is_none() || without("retry: waits for nobody"))"#,
     },
     Place {
         file: NODE,
