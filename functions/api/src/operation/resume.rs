@@ -4,10 +4,7 @@ use super::{
     OperationPath, brief, find,
     wish::{self, Wish},
 };
-use weir_domain::{
-    engine::{OperationUpdate, TODO_PATIENCE},
-    timeline::TimelineKind,
-};
+use weir_domain::timeline::TimelineKind;
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, function,
     wire::operation::{OperationHold, OperationView},
@@ -36,7 +33,7 @@ impl Endpoint for OperationResume {
         let reason = wish::reason(call.body.reason.as_ref())?;
         let operation = find(cx, &call.scope, id).await?;
         let wish = Wish {
-            update: OperationUpdate::Resume { wake: call.now + TODO_PATIENCE },
+            update: cx.engine().resumption(),
             kind: TimelineKind::OperationResumed,
             action: "operation.resume",
             words: "let it go on",

@@ -225,7 +225,7 @@ fn operation_update(name: &str) -> OperationUpdate {
         "finished" => OperationUpdate::Finished,
         "cancel" => OperationUpdate::Cancel { by, wake },
         "pause" => OperationUpdate::Pause { by, now },
-        "resume" => OperationUpdate::Resume { wake },
+        "resume" => OperationUpdate::Resume { id: "1".to_owned(), wake },
         "reserve" => OperationUpdate::Reserve { segments: 1 },
         "patch" | "patch of another" => {
             let seen = if name == "patch" { 1 } else { 7 };

@@ -13,8 +13,8 @@ use strum::IntoStaticStr;
 pub const TODO_BEGIN: &str = "begin";
 /// End every open node
 pub const TODO_CANCEL: &str = "cancel";
-/// Drive every pending node
-pub const TODO_RESUME: &str = "resume";
+/// Drive every pending node: `resume:<id>`, since one that looked before the next pause has not done it for the next resume
+pub const TODO_RESUME: &str = "resume:";
 /// Counts, evidence, locks, what depends on the operation
 pub const TODO_FINISH: &str = "finish";
 /// Admit the new nodes of a patch, start their segments, drive what it touched: `patch:<sequence>`
@@ -91,6 +91,8 @@ pub enum OperationUpdate {
     },
     /// Claim again, and drive every node that was held
     Resume {
+        /// Which resume it is
+        id: String,
         /// When to drive again if it was not done
         wake: Millis,
     },
@@ -191,11 +193,11 @@ impl OperationUpdate {
                 operation.paused_by = Some(by.clone());
                 operation.paused_at = Some(*now);
             }
-            Self::Resume { wake } => {
+            Self::Resume { id, wake } => {
                 operation.paused = false;
                 operation.paused_by = None;
                 operation.paused_at = None;
-                todo(operation, TODO_RESUME, *wake);
+                todo(operation, &format!("{TODO_RESUME}{id}"), *wake);
             }
             Self::Reserve { segments } => operation.reserved += segments,
             Self::Patch { seen, effective, open, wake } => {

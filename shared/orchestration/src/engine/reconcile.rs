@@ -67,8 +67,8 @@ impl Engine {
                     self.begin_steps(&operation).await?;
                 }
                 TODO_CANCEL => self.sweep_cancelled(&operation).await?,
-                TODO_RESUME => self.sweep_resumed(&operation).await?,
                 TODO_FINISH => self.finish_again(&operation).await?,
+                resume if resume.starts_with(TODO_RESUME) => self.sweep_resumed(&operation, resume).await?,
                 other => match other.strip_prefix(TODO_PATCH).and_then(|sequence| sequence.parse().ok()) {
                     Some(sequence) => self.patch_steps(&operation, sequence).await?,
                     None => {
@@ -140,8 +140,8 @@ impl Engine {
         if operation.cancel { soon } else { soon.min(operation.info.deadline) }
     }
 
-    /// Drives every node that a pause held back
-    pub(super) async fn sweep_resumed(&self, operation: &Operation) -> Result<(), EngineError> {
+    /// Drives every node that a pause held back, as the resume called `name` has to
+    pub(super) async fn sweep_resumed(&self, operation: &Operation, name: &str) -> Result<(), EngineError> {
         let info = &operation.info;
         for segment in operation.segments() {
             for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
@@ -150,7 +150,7 @@ impl Engine {
                 }
             }
         }
-        self.done(operation, TODO_RESUME).await
+        self.done(operation, name).await
     }
 
     /// Holds the operation: nothing is claimed by anyone who looks afterwards. `None` if it had ended, or is to end
@@ -168,22 +168,23 @@ impl Engine {
         }
     }
 
+    /// The update that lets an operation go on, under a name of its own
+    pub fn resumption(&self) -> OperationUpdate {
+        let id = format!("{:016x}", self.clock.random());
+        OperationUpdate::Resume { id, wake: self.clock.now() + TODO_PATIENCE }
+    }
+
     /// Lets the operation go on. `None` if it had ended
     pub async fn resume(&self, scope: &Scope, id: OperationId) -> Result<Option<Operation>, EngineError> {
-        let resume = OperationUpdate::Resume { wake: self.clock.now() + TODO_PATIENCE };
-        match self.table.operation_update(scope, id, &resume).await? {
-            Applied::Done(after) => {
-                self.sweep_resumed(&after).await?;
-                Ok(Some(after))
-            }
-            Applied::Refused(Some(now)) if now.is_active() => {
-                // Asked for before, and not carried out yet: doing it twice is harmless.
-                if now.todo.contains(TODO_RESUME) {
-                    self.sweep_resumed(&now).await?;
-                }
-                Ok(Some(now))
-            }
-            Applied::Refused(_) => Ok(None),
+        let after = match self.table.operation_update(scope, id, &self.resumption()).await? {
+            Applied::Done(after) => after,
+            Applied::Refused(Some(now)) if now.is_active() => now,
+            Applied::Refused(_) => return Ok(None),
+        };
+        // Another one that was asked for before, and not carried out yet, too: doing it twice is harmless.
+        for name in after.todo.iter().filter(|name| name.starts_with(TODO_RESUME)) {
+            self.sweep_resumed(&after, name).await?;
         }
+        Ok(Some(after))
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     table::Point,
 };
 use weir_domain::{
-    engine::{NodeUpdate, TODO_CANCEL},
+    engine::{NodeUpdate, OperationUpdate, TODO_CANCEL},
     id::{Id as _, OperationId},
     operation::OperationStatus,
     plan::{Graph, NodeStatus, PatchChanges},
@@ -59,6 +59,25 @@ async fn who_was_told_while_the_operation_was_resumed_is_claimed() {
     });
     teller.report(&key, 1, Outcome::Succeeded, "a/1".to_owned()).await.unwrap();
     assert_eq!(rig.status("b").await, NodeStatus::Ready);
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn who_looked_before_the_next_pause_has_not_done_it_for_the_next_resume() {
+    let mut rig = Rig::begin(&plan()).await;
+    rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
+    rig.work("a", true).await;
+    // One resume dies at once, and whoever does it for that one is slow: held again, resumed again.
+    rig.mortal(0, true).resume(&rig.scope, rig.id).await.unwrap_err();
+    rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
+    let (dies, scope, id) = (rig.mortal(0, true), rig.scope.clone(), rig.id);
+    let sweeper = rig.overtaken(
+        |point| matches!(point, Point::Operation(OperationUpdate::RemoveTodo { .. })),
+        async move { drop(dies.resume(&scope, id).await.unwrap_err()) },
+    );
+    sweeper.drive_operation(&rig.scope, rig.id).await.unwrap();
+    assert_eq!(rig.status("b").await, NodeStatus::Pending, "it was held when it was looked at");
     rig.settle().await;
     assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
 }

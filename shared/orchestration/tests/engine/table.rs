@@ -23,7 +23,7 @@ use weir_store::{
 pub enum Point<'a> {
     Put,
     Node(&'a NodeUpdate),
-    Operation,
+    Operation(&'a OperationUpdate),
     Transact(&'a [Write]),
 }
 
@@ -137,7 +137,7 @@ impl Table for Troubled {
         operation: OperationId,
         update: &OperationUpdate,
     ) -> Result<Applied<Operation>, StoreError> {
-        write!(self, Point::Operation, self.memory.operation_update(scope, operation, update))
+        write!(self, Point::Operation(update), self.memory.operation_update(scope, operation, update))
     }
     async fn operations(
         &self,

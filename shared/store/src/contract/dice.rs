@@ -321,7 +321,7 @@ impl Dice {
             OperationUpdate::Finished,
             OperationUpdate::Cancel { by: self.text(), wake },
             OperationUpdate::Pause { by: self.text(), now },
-            OperationUpdate::Resume { wake },
+            OperationUpdate::Resume { id: self.text(), wake },
             OperationUpdate::Reserve { segments: 1 + self.below(3) },
             OperationUpdate::Patch {
                 seen: self.near(operation.patch_seq),

@@ -139,9 +139,9 @@ fn change(on: Expression, scope: &Scope, update: &OperationUpdate) -> Expression
         U::Finished => on.set("finished", &true),
         U::Cancel { by, wake } => todo(on.set("cancel", &true).set("cancelled_by", by), TODO_CANCEL, *wake),
         U::Pause { by, now } => on.set("paused", &true).set("paused_by", by).set("paused_at", now),
-        U::Resume { wake } => {
+        U::Resume { id, wake } => {
             let on = on.remove("paused").remove("paused_by").remove("paused_at");
-            todo(on, TODO_RESUME, *wake)
+            todo(on, &format!("{TODO_RESUME}{id}"), *wake)
         }
         U::Reserve { segments } => on.include("reserved", segments),
         U::Patch { seen, effective, open, wake } => {

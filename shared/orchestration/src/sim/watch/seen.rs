@@ -175,8 +175,8 @@ impl Seen {
 
     /// Whether something else will drive what can be claimed: a resume, the steps of a patch
     fn held(&self) -> bool {
-        let patched = |it: &Operation| it.todo.iter().any(|name| name.starts_with(TODO_PATCH));
-        self.operation.as_ref().is_none_or(|it| it.paused || it.todo.contains(TODO_RESUME) || patched(it))
+        let drives = |name: &String| name.starts_with(TODO_PATCH) || name.starts_with(TODO_RESUME);
+        self.operation.as_ref().is_none_or(|it| it.paused || it.todo.iter().any(drives))
     }
 
     /// I10, in both directions
