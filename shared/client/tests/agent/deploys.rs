@@ -125,7 +125,7 @@ async fn a_service_that_does_not_start_is_a_clean_failure_with_its_last_words() 
     assert_eq!(code(&deploy(&rig, &exits, missing).await), "service_exited");
     // One that was sent while a service was tried out may have come before.
     let absent = |state: &mut crate::server::State| {
-        let beat = state.heartbeats.pop()?;
+        let beat = state.heartbeats.last()?;
         (beat.targets[0].service == ServiceState::Absent && beat.status == AgentStatus::Online).then_some(())
     };
     rig.server.until("a heartbeat without a service", absent).await;
