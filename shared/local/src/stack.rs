@@ -204,7 +204,7 @@ impl Stack {
     pub async fn stop(self) {
         agents::stop_recorded(&self.base.state).await;
         self.api.ticker.abort();
-        self.api.gateway.stop();
+        self.api.gateway.stop().await;
         self.base.stop().await;
     }
 }

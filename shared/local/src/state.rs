@@ -131,6 +131,13 @@ impl Lock {
     }
 }
 
+/// Closing the file is not enough: a child forked at this moment has it open too, until it runs its own program
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
+}
+
 impl std::fmt::Display for Holder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.url {

@@ -74,10 +74,12 @@ async fn a_template_runs_whole_and_an_orphaned_emulator_is_adopted() {
     let refused = start(options(dir.path())).await.err().unwrap().to_string();
     assert!(refused.contains("already running") && refused.contains(&stack.api_url()), "{refused}");
 
-    // As after a SIGKILL: nothing is stopped, and the lock is free.
+    // As after a SIGKILL: nothing is stopped, and the lock and the ports are free.
     let (pid, api, host) = (stack.emulator().unwrap().pid(), stack.api_url(), stack.host().clone());
     drop(stack);
     host.stop().await;
+    let port = api.rsplit(':').next().unwrap().parse().unwrap();
+    until_async("the port of the API is free", async || net::listen(port).await.is_ok()).await;
     let again = start(options(dir.path())).await.unwrap();
     assert!(again.emulator().unwrap().adopted() && !again.deployment().changed);
     assert_eq!((again.emulator().unwrap().pid(), again.api_url()), (pid, api));

@@ -62,15 +62,16 @@ impl Gateway {
         format!("http://{}", self.address)
     }
 
-    /// Stops serving
-    pub fn stop(&self) {
+    /// Stops serving; the port is free again when this returns
+    pub async fn stop(mut self) {
         self.server.abort();
+        drop((&mut self.server).await);
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.stop();
+        self.server.abort();
     }
 }
 

@@ -198,7 +198,7 @@ impl Host {
         process.inspect(|process| process.kill()).is_some()
     }
 
-    /// Ends every function process and the server
+    /// Ends every function process and the server; the port is free again when this returns
     pub async fn stop(&self) {
         self.set_functions(Vec::new());
         let processes: Vec<_> = lock(&self.inner.processes).values().cloned().collect();
@@ -208,8 +208,10 @@ impl Host {
         for process in &processes {
             process.ended().await;
         }
-        for task in lock(&self.inner.tasks).drain(..) {
+        let tasks = std::mem::take(&mut *lock(&self.inner.tasks));
+        for task in tasks {
             task.abort();
+            drop(task.await);
         }
     }
 }
