@@ -109,9 +109,7 @@ impl Engine {
             Ok(self.heartbeat(&key, job.attempt).await?.is_some_and(|node| !node.cancel))
         };
         // By the holder's own clock, which began before anybody else's.
-        let limit =
-            node.deadline.zip(node.started_at).map_or(0, |(end, start)| (end - start).0.unsigned_abs());
-        let limit = Duration::from_millis(limit);
+        let limit = node.time_limit();
         let work = timeout_at(asked + limit, worker.work(self, &operation, &node, &contract));
         let ended = tokio::select! {
             biased;

@@ -7,7 +7,7 @@ use crate::{
     time::Millis,
 };
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// What the engine has to know of a node's contract to move it, fixed when the node is put
 ///
@@ -184,6 +184,12 @@ impl NodeRun {
     /// Whether the time of all its attempts is over
     pub fn is_over(&self, now: Millis) -> bool {
         self.ends_by.is_some_and(|end| end <= now)
+    }
+
+    /// How long the attempt that runs may take, from its start; nothing if none runs
+    pub fn time_limit(&self) -> Duration {
+        let limit = self.deadline.zip(self.started_at).map_or(0, |(end, start)| (end - start).0);
+        Duration::from_millis(u64::try_from(limit).unwrap_or(0))
     }
 
     /// The next attempt: the current one is over, for `error`

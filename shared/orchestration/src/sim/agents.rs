@@ -131,9 +131,7 @@ async fn claim(engine: &crate::Engine, scope: &Scope, target: &str) -> Result<Ve
         let (Some(contract), Some(node)) = (contract, engine.table.node_get(&key).await?) else { continue };
         if let Started::Yes(node) = engine.start(&key, node.attempt, target).await? {
             let contract = engine.contract_of(scope, &node, &contract).await?;
-            let limit =
-                node.deadline.zip(node.started_at).map_or(0, |(end, start)| (end - start).0.unsigned_abs());
-            let limit = Duration::from_millis(limit);
+            let limit = node.time_limit();
             taken.push(Taken { key, attempt: node.attempt, limit, contract });
         }
     }

@@ -3,13 +3,10 @@
 use super::super::violation::Violation;
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
-    engine::{GUARD, NodeRun, NodeUpdate, Operation, TODO_CANCEL, TODO_PATCH, TODO_RESUME},
+    engine::{CLOCKS, GUARD, NodeRun, NodeUpdate, Operation, TODO_CANCEL, TODO_PATCH, TODO_RESUME},
     plan::{Graph, NodeStatus},
     time::Millis,
 };
-
-/// The clock of who gave a lease is not that of this watch
-const CLOCKS: Millis = Millis::from_secs(3);
 
 /// What is known of one operation
 #[derive(Default)]
