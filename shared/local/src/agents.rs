@@ -172,15 +172,7 @@ impl Agents {
         let mut command = Command::new(&self.program);
         command.args(["--server", &self.server, "--name", name, "--target", record.target.as_str()]);
         command.arg("--dir").arg(folder(&self.state, name)).args(["--listen-port", &record.port.to_string()]);
-        command.args([
-            "--heartbeat",
-            "2s",
-            "--poll",
-            "200ms",
-            "--stop-grace",
-            "3s",
-            "--stop-service-on-exit",
-        ]);
+        command.args(["--poll", "200ms", "--stop-grace", "3s", "--stop-service-on-exit"]);
         command.args(&self.arguments);
         if let Some(token) = token {
             command.arg("--token-file").arg(token);

@@ -47,13 +47,13 @@ pub async fn apply(rig: &Rig, files: &[(&str, String)]) {
 
 /// The operation when it has ended and everything that follows from that is done
 ///
-/// Looked at once a second: on two cores, each look at 200 nodes is time that they do not have.
+/// Looked at every three seconds: on two cores, each look at 200 nodes is time that they do not have.
 pub async fn ended(client: &Client, id: OperationId, limit: Duration) -> OperationView {
     let look = || async {
         let operation = client.operation_show(id).await.unwrap();
         let over = operation.status.is_terminal() && operation.settled;
         if !over {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_secs(3)).await;
         }
         Ok(over.then_some(operation))
     };

@@ -31,8 +31,11 @@ const TASKS_MAX: usize = 10;
 /// How long a function is held for an agent that waits; it asks again after that
 const HELD_MAX: Duration = Duration::from_secs(5);
 
-/// How often the queues are looked at meanwhile
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// When the queues are looked at again: soon at first, since what an agent has just done often leads to its next task
+const LOOK_AFTER: Duration = Duration::from_millis(250);
+
+/// The longest time between two looks; each one doubles it until then
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Gives an agent what its targets wait for
 pub struct TaskClaim;
@@ -73,13 +76,15 @@ impl Endpoint for TaskClaim {
         }
         let max = usize::try_from(max).unwrap_or(TASKS_MAX).min(TASKS_MAX);
         let mut left = Duration::from_secs(u64::from(wait)).min(HELD_MAX);
+        let mut pause = LOOK_AFTER;
         loop {
             let tasks = claim(cx, &call, &agent, max).await?;
             if !tasks.is_empty() || left.is_zero() {
                 return Ok(Claimed { tasks }.into());
             }
-            tokio::time::sleep(LOOK_EVERY.min(left)).await;
-            left = left.saturating_sub(LOOK_EVERY);
+            tokio::time::sleep(pause.min(left)).await;
+            left = left.saturating_sub(pause);
+            pause = (pause * 2).min(LOOK_EVERY);
         }
     }
 }
