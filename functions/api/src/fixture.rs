@@ -177,7 +177,8 @@ impl Shop {
         let view = self.operation(operation).await;
         let node = view.nodes.iter().find(|node| node.node_id.as_str() == name).unwrap();
         let (key, engine) = (NodeKey::new(&self.scope, operation, node.ordinal), self.api.cx.engine());
-        let started = engine.start(&key, node.attempt, "worker").await.unwrap();
+        let seen = self.api.cx.table().node_get(&key).await.unwrap().unwrap();
+        let started = engine.start(&key, &seen, "worker").await.unwrap();
         assert!(matches!(started, Started::Yes(_)), "{started:?}");
         let error = FailureSummary::new("unhealthy", "503 three times");
         let outcome = if well { Outcome::Succeeded } else { Outcome::Failed { error, retryable: false } };

@@ -11,6 +11,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
+use tokio::try_join;
 use weir_domain::{
     delivery::{Agent, Promotion, PromotionCommand, PromotionStatus},
     engine::Operation,
@@ -124,11 +125,12 @@ async fn start(
     key: &NodeKey,
 ) -> Result<Option<Task>, Problem> {
     let engine = cx.engine();
-    let Some(operation) = cx.table().operation_get(&key.scope, key.operation).await? else { return Ok(None) };
+    let (operation, queued) =
+        try_join!(cx.table().operation_get(&key.scope, key.operation), cx.table().node_get(key))?;
+    let Some((operation, queued)) = operation.zip(queued) else { return Ok(None) };
     let graph = engine.graph_of(&operation).await?;
     let Some(plan_node) = graph.node(key.ordinal).filter(|node| may(agent, node)) else { return Ok(None) };
-    let Some(queued) = cx.table().node_get(key).await? else { return Ok(None) };
-    let node = match engine.start(key, queued.attempt, &agent.id.to_string()).await? {
+    let node = match engine.start(key, &queued, &agent.id.to_string()).await? {
         Started::Yes(node) => node,
         Started::TooEarly(_) | Started::No => return Ok(None),
     };

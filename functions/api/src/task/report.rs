@@ -7,6 +7,7 @@
 use super::{command::command, work::Deploys};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use tokio::{join, try_join};
 use weir_domain::{
     canonical::Digest,
     delivery::{Agent, Installed, VersionSticker},
@@ -67,8 +68,10 @@ impl Endpoint for TaskReport {
         let is_open = matches!(node.status, NodeStatus::Running | NodeStatus::Waiting);
         if node.attempt == report.attempt && is_open {
             let said = report.logs.lines().map(sanitise).collect::<Vec<_>>().join("\n");
-            cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said).await?;
-            installed(cx, &call, &key).await?;
+            let log = cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said);
+            let (logged, installed) = join!(log, installed(cx, &call, &key));
+            logged?;
+            installed?;
         }
         let result = format!("{holder}/{}", Digest::of(report)?);
         match cx.engine().report(&key, report.attempt, outcome(report), result).await? {
@@ -101,9 +104,9 @@ async fn task(cx: &Cx, call: &Call<TaskReport>) -> Result<(NodeKey, NodeRun), Pr
     let (id, agent) = (call.path.task, call.agent()?);
     let missing = || Problem::not_found(format!("task `{id}`"));
     let key = NodeKey::new(&call.scope, id.operation, id.ordinal);
-    let node = cx.table().node_get(&key).await?.ok_or_else(missing)?;
-    let found = cx.table().read::<Agent>(&Key::entity(&call.scope, Agent::KIND, agent)).await?;
-    let (agent, _) = found.ok_or_else(missing)?;
+    let agent = Key::entity(&call.scope, Agent::KIND, agent);
+    let (node, agent) = try_join!(cx.table().node_get(&key), cx.table().read::<Agent>(&agent))?;
+    let (node, (agent, _)) = node.zip(agent).ok_or_else(missing)?;
     match &node.terms.runs {
         Executor::Agent(target) if agent.targets.iter().any(|known| known.target == *target) => {
             Ok((key, node))

@@ -50,10 +50,9 @@ pub enum Reported {
 }
 
 impl Engine {
-    /// Begins the work of `attempt` for `holder`, within all its time limits: one winner
-    pub async fn start(&self, key: &NodeKey, attempt: u32, holder: &str) -> Result<Started, EngineError> {
-        let Some(node) = self.table.node_get(key).await? else { return Ok(Started::No) };
-        self.start_within(key, attempt, holder, node.terms.timeout_s, node.ends_by).await
+    /// Begins the work of the attempt that `seen` shows for `holder`, within all its time limits: one winner
+    pub async fn start(&self, key: &NodeKey, seen: &NodeRun, holder: &str) -> Result<Started, EngineError> {
+        self.start_within(key, seen.attempt, holder, seen.terms.timeout_s, seen.ends_by).await
     }
 
     /// Begins the work of `attempt` for `holder`, within `timeout_s` and before `ends_by`: one winner

@@ -129,7 +129,7 @@ async fn claim(engine: &crate::Engine, scope: &Scope, target: &str) -> Result<Ve
         let graph = engine.graph_of(&operation).await?;
         let contract = graph.node(key.ordinal).and_then(|node| node.job_contract.clone());
         let (Some(contract), Some(node)) = (contract, engine.table.node_get(&key).await?) else { continue };
-        if let Started::Yes(node) = engine.start(&key, node.attempt, target).await? {
+        if let Started::Yes(node) = engine.start(&key, &node, target).await? {
             let contract = engine.contract_of(scope, &node, &contract).await?;
             let limit = node.time_limit();
             taken.push(Taken { key, attempt: node.attempt, limit, contract });

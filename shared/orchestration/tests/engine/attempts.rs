@@ -13,18 +13,13 @@ fn alone(node: PlanNode) -> Graph {
     Graph::new(vec![node]).unwrap()
 }
 
-async fn start(rig: &Rig, name: &str) -> Started {
-    let attempt = rig.node(name).await.attempt;
-    rig.engine.start(&rig.key(name).await, attempt, "worker").await.unwrap()
-}
-
 #[tokio::test]
 async fn no_attempt_begins_when_the_time_of_its_node_is_over() {
     let mut node = job("a", &[]);
     node.job_contract = node.job_contract.map(|it| JobContract { deadline_s: Some(90), ..it });
     let rig = Rig::begin(&alone(node)).await;
     rig.pass(Millis::from_secs(90));
-    assert_eq!(start(&rig, "a").await, Started::No);
+    assert_eq!(rig.start("a").await, Started::No);
     assert_eq!(rig.status("a").await, NodeStatus::Ready);
     rig.reconcile().await;
     assert_eq!(rig.node("a").await.error.unwrap().code, "deadline_passed");
@@ -33,7 +28,7 @@ async fn no_attempt_begins_when_the_time_of_its_node_is_over() {
 #[tokio::test]
 async fn nobody_works_longer_than_his_attempt_may_however_often_he_shows_that_he_lives() {
     let rig = Rig::begin(&alone(job("a", &[]))).await;
-    let Started::Yes(begun) = start(&rig, "a").await else { panic!("nobody else has it") };
+    let Started::Yes(begun) = rig.start("a").await else { panic!("nobody else has it") };
     let (key, end) = (rig.key("a").await, begun.deadline.unwrap());
     let mut lease = begun.lease_until.unwrap();
     while rig.clock.now() + LEASE < end + CLOCKS {
@@ -51,7 +46,7 @@ async fn nobody_works_longer_than_his_attempt_may_however_often_he_shows_that_he
 #[tokio::test]
 async fn a_sign_of_life_counts_although_somebody_has_just_seen_the_lease_expired() {
     let rig = Rig::begin(&alone(job("a", &[]))).await;
-    let Started::Yes(seen) = start(&rig, "a").await else { panic!("nobody else has it") };
+    let Started::Yes(seen) = rig.start("a").await else { panic!("nobody else has it") };
     rig.pass(LEASE);
     rig.engine.heartbeat(&rig.key("a").await, 1).await.unwrap().unwrap();
     rig.engine.drive_from(rig.key("a").await, *seen).await.unwrap();
@@ -75,7 +70,7 @@ async fn whoever_meets_his_own_write_goes_on_as_its_winner() {
             "{name} is handed out by who claimed it"
         );
         let key = rig.key(name).await;
-        assert!(matches!(engine.start(&key, 1, "worker").await.unwrap(), Started::Yes(_)));
+        assert!(matches!(rig.start(name).await, Started::Yes(_)));
         let report = engine.report(&key, 1, Outcome::Succeeded, format!("{name}/1")).await.unwrap();
         assert!(matches!(report, Reported::Accepted(_)), "{report:?}");
         assert!(rig.node(name).await.closed);
@@ -88,7 +83,7 @@ async fn a_failure_that_is_reported_twice_takes_the_node_out_of_nobodys_hands() 
     let verified = PlanNode { node_type: NodeType::Verification, ..job("b", &["a"]) };
     let rig = Rig::begin(&Graph::new(vec![by_hand, verified]).unwrap()).await;
     let key = rig.key("a").await;
-    start(&rig, "a").await;
+    rig.start("a").await;
     // The second time it would lead to another attempt: the time that is left counts, and chance.
     for retryable in [false, true] {
         let outcome = Outcome::Failed { error: FailureSummary::new("broke", "it broke"), retryable };

@@ -50,7 +50,7 @@ async fn a_cancel_that_died_at_once_is_carried_out_by_the_patch_that_it_met() {
 async fn who_was_told_while_the_operation_was_resumed_is_claimed() {
     let mut rig = Rig::begin(&plan()).await;
     let key = rig.key("a").await;
-    rig.engine.start(&key, 1, "worker").await.unwrap();
+    rig.start("a").await;
     rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
     let (peer, scope, id) = (rig.peer(), rig.scope.clone(), rig.id);
     // It is read while b is told, and paused; it is resumed before b has been told, and so finds nothing to claim.

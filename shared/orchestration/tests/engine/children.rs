@@ -42,7 +42,7 @@ async fn a_cancelled_operation_ends_after_the_one_that_its_node_runs() {
     begin(&child).await;
     assert_eq!(rig.status("runs").await, NodeStatus::Waiting);
     let work = child.key("work").await;
-    child.engine.start(&work, 1, "worker").await.unwrap();
+    child.start("work").await;
     rig.engine.cancel(&rig.scope, rig.id, "bob").await.unwrap();
     assert!(child.node("work").await.cancel, "whoever works is asked to stop");
     rig.engine.segment_finish(&rig.scope, rig.id, 0).await.unwrap();

@@ -276,7 +276,7 @@ async fn a_gate_that_asks_while_it_is_patched_asks_about_the_patched_plan() {
     let graph = Graph::new(vec![job("a", &[]), gate("gate", &["a"], 1), job("b", &["gate"])]).unwrap();
     let mut rig = Rig::begin(&graph).await;
     let key = rig.key("a").await;
-    rig.engine.start(&key, 1, "worker").await.unwrap();
+    rig.start("a").await;
     let peer = rig.peer();
     let patcher = rig
         .overtaken(|point| matches!(point, Point::Transact(writes) if writes.len() > 2), async move {

@@ -248,6 +248,12 @@ impl Rig {
         self.node(name).await.status
     }
 
+    /// Starts the node's attempt
+    pub async fn start(&self, name: &str) -> Started {
+        let (key, seen) = (self.key(name).await, self.node(name).await);
+        self.engine.start(&key, &seen, "worker").await.unwrap()
+    }
+
     /// Starts and ends one attempt of the node
     pub async fn work(&mut self, name: &str, well: bool) {
         let run = self.node(name).await;
@@ -256,7 +262,9 @@ impl Rig {
 
     async fn do_job(&mut self, ordinal: u32, attempt: u32, well: bool) {
         let key = NodeKey::new(&self.scope, self.id, ordinal);
-        if !matches!(self.engine.start(&key, attempt, "worker").await.unwrap(), Started::Yes(_)) {
+        let node = self.nodes().await.into_values().find(|node| node.ordinal == ordinal);
+        let seen = NodeRun { attempt, ..node.unwrap() };
+        if !matches!(self.engine.start(&key, &seen, "worker").await.unwrap(), Started::Yes(_)) {
             return;
         }
         *self.started.entry(ordinal).or_default() += 1;
