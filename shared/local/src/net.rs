@@ -1,11 +1,19 @@
 //! Loopback addresses and the HTTP client to them
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Range;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use crate::error::{Doing as _, LocalError, Result};
+
+/// Where a free port is looked for: below those that systems give to outgoing connections (from 32768 on Linux, from
+/// 49152 elsewhere), of which one could take it before the program does
+const PORTS: Range<u16> = 20_000..32_768;
+
+/// How many ports may be taken until none is believed to be free
+const PORT_TRIES: u32 = 100;
 
 /// `port` of this machine alone
 pub fn loopback(port: u16) -> SocketAddr {
@@ -21,9 +29,13 @@ pub async fn listen(port: u16) -> Result<TcpListener> {
     }
 }
 
-/// Listens on the port of the last time if it is still free, else on any
+/// Listens on the port of the last time if it is still free, else on one that will be free the next time, too
 pub async fn listen_again(port: Option<u16>) -> Result<TcpListener> {
-    match listen(port.unwrap_or(0)).await {
+    let port = match port {
+        Some(port) => port,
+        None => free_port()?,
+    };
+    match listen(port).await {
         Err(LocalError::PortTaken { .. }) => listen(0).await,
         other => other,
     }
@@ -31,8 +43,20 @@ pub async fn listen_again(port: Option<u16>) -> Result<TcpListener> {
 
 /// A port that was free a moment ago, for a program that must be told its port
 pub fn free_port() -> Result<u16> {
-    let free = || std::net::TcpListener::bind(loopback(0))?.local_addr();
-    Ok(free().doing(|| "looking for a free port".to_owned())?.port())
+    let free = || -> std::io::Result<u16> {
+        let mut tries = PORT_TRIES;
+        loop {
+            let mut random = [0; 2];
+            getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+            let port = PORTS.start + u16::from_ne_bytes(random) % (PORTS.end - PORTS.start);
+            match std::net::TcpListener::bind(loopback(port)) {
+                Ok(_) => return Ok(port),
+                Err(error) if tries == 0 => return Err(error),
+                Err(_) => tries -= 1,
+            }
+        }
+    };
+    free().doing(|| "looking for a free port".to_owned())
 }
 
 /// A client for this machine: no proxy of the environment comes between
