@@ -78,6 +78,8 @@ async fn a_failed_node_waits_for_a_person_who_has_it_tried_again() {
     let wait = &view.waits[0];
     assert_eq!((wait.kind, wait.intervention_id), (WaitKind::Intervention, Some(asked.intervention_id)));
     assert!(wait.what.contains("no space left"), "{}", wait.what);
+    let command = format!("weir intervention decide {} retry|mark_done|skip", asked.intervention_id);
+    assert_eq!(wait.command(), Some(command));
 
     let replace = json!({ "action": "replace_inputs", "inputs": { "digest": "sha256:0" } });
     assert_eq!(
@@ -143,6 +145,8 @@ async fn inputs_that_a_person_replaces_are_what_the_next_attempt_is_given() {
     shop.job(id, "verify.stg-1", false).await;
     let asked = open(&shop).await.remove(0);
     assert!(asked.replaceable.contains(&"path".to_owned()), "{:?}", asked.replaceable);
+    let command = shop.operation(id).await.waits[0].command().unwrap();
+    assert!(command.ends_with(" retry|mark_done|skip|replace_inputs"), "{command}");
     for (inputs, expected) in [
         (json!({}), "400 invalid-body"),
         (json!({ "nonsense": 1 }), "400 invalid-body"),

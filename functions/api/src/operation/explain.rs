@@ -15,10 +15,7 @@ use weir_domain::{
 };
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
-    wire::{
-        explain::{Explanation, Obstacle},
-        operation::{Wait, WaitKind},
-    },
+    wire::explain::{Explanation, Obstacle},
 };
 use weir_orchestration::gates::facts_of;
 
@@ -115,13 +112,5 @@ fn commands(operation: &Operation, held: Option<&Held>, waits: &[Obstacle]) -> V
         Some(Held::Paused { .. }) => Some(format!("weir operation resume {id}")),
         Some(Held::Ending { .. } | Held::Queued { .. } | Held::Beginning {}) | None => None,
     };
-    resume.into_iter().chain(waits.iter().filter_map(|it| command(&it.wait))).collect()
-}
-
-/// What a person can say to end the wait
-fn command(wait: &Wait) -> Option<String> {
-    let by_hand = wait.intervention_id;
-    let by_hand = by_hand.map(|id| format!("weir intervention decide {id} retry|mark_done|skip"));
-    let gate = wait.gate_id.filter(|_| matches!(wait.kind, WaitKind::Approval | WaitKind::Manual));
-    by_hand.or_else(|| gate.map(|gate| format!("weir approve {gate}")))
+    resume.into_iter().chain(waits.iter().filter_map(|it| it.wait.command())).collect()
 }

@@ -113,6 +113,7 @@ impl Facts {
             until: held.map(Into::into),
             gate_id: None,
             intervention_id: None,
+            may: Vec::new(),
         }
     }
 
@@ -146,6 +147,7 @@ impl Facts {
             until: None,
             gate_id: None,
             intervention_id: None,
+            may: Vec::new(),
         };
         if node.awaits_person() {
             return self.person(node, wait);
@@ -210,9 +212,12 @@ impl Facts {
         let who = "whoever may decide interventions".to_owned();
         let waits = wait(WaitKind::Intervention, what, who);
         match self.interventions.get(&node.ordinal) {
-            Some(found) => {
-                Wait { intervention_id: Some(found.intervention_id), since: found.created_at, ..waits }
-            }
+            Some(found) => Wait {
+                intervention_id: Some(found.intervention_id),
+                may: found.may.clone(),
+                since: found.created_at,
+                ..waits
+            },
             None => waits,
         }
     }

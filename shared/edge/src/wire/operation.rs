@@ -13,6 +13,7 @@ use weir_domain::{
         DeploymentId, EvidenceId, GateId, IntentId, InterventionId, OperationId, PlanId, PromotionId,
         ReleaseId,
     },
+    intervention::InterventionAction,
     operation::{Freshness, OperationStatus, OperationType, RunOutcome, RunStatus},
     plan::{Executor, NodeId, NodeStatus, NodeType},
     scope::Name,
@@ -233,6 +234,21 @@ pub struct Wait {
     /// The intervention that can be decided
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub intervention_id: Option<InterventionId>,
+    /// What may be decided there
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may: Vec<InterventionAction>,
+}
+
+impl Wait {
+    /// What a person can say at the command line to end it
+    pub fn command(&self) -> Option<String> {
+        if let Some(intervention) = self.intervention_id {
+            let may: Vec<_> = self.may.iter().map(|action| action.as_str()).collect();
+            return Some(format!("weir intervention decide {intervention} {}", may.join("|")));
+        }
+        let gate = self.gate_id.filter(|_| matches!(self.kind, WaitKind::Approval | WaitKind::Manual));
+        gate.map(|gate| format!("weir approve {gate}"))
+    }
 }
 
 /// What kind of thing is waited for

@@ -135,6 +135,7 @@ pub(crate) fn waiting() -> OperationView {
         until: None,
         gate_id: Some(GateId::new(1, 7)),
         intervention_id: None,
+        may: Vec::new(),
     };
     approval.waits_for = Some(wait.clone());
     let mut nodes = vec![

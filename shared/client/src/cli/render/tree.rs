@@ -4,7 +4,7 @@ use super::fold::{Branch, draw};
 use crate::cli::style::{Style, elapsed, plain};
 use std::{collections::BTreeMap, fmt::Write as _};
 use weir_domain::{operation::OperationStatus, plan::NodeStatus};
-use weir_edge::wire::operation::{NodeView, OperationView, Wait, WaitKind};
+use weir_edge::wire::operation::{NodeView, OperationView, Wait};
 
 /// An operation with its nodes: glyphs, ages, what is waited for and who can end that
 ///
@@ -171,11 +171,8 @@ pub fn wait(wait: &Wait, style: Style) -> String {
     if let Some(until) = wait.until {
         let _ = write!(text, " · until {until}");
     }
-    if let Some(gate) = wait.gate_id.filter(|_| matches!(wait.kind, WaitKind::Approval | WaitKind::Manual)) {
-        let _ = write!(text, " · weir approve {gate}");
-    }
-    if let Some(intervention) = wait.intervention_id {
-        let _ = write!(text, " · weir intervention decide {intervention} retry|mark_done|skip");
+    if let Some(command) = wait.command() {
+        let _ = write!(text, " · {command}");
     }
     text
 }
