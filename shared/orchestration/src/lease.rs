@@ -49,12 +49,14 @@ mod tests {
     use super::*;
     use std::{collections::VecDeque, io};
 
-    /// Seconds after which the holder stops whose heartbeats are answered like this, each after so many seconds; one
-    /// that is not answered hangs
-    async fn stops(answers: &[(u64, Result<bool, io::ErrorKind>)]) -> u64 {
+    /// Seconds after which the holder stops whose heartbeats are answered like this, each after so many seconds, and
+    /// how many he sends; one that is not answered hangs
+    async fn stops(answers: &[(u64, Result<bool, io::ErrorKind>)]) -> (u64, u32) {
         let (start, mut answers) = (Instant::now(), answers.iter().copied().collect::<VecDeque<_>>());
+        let mut sent = 0;
         keep(start, || {
             let answer = answers.pop_front();
+            sent += 1;
             async move {
                 let Some((after, answer)) = answer else { std::future::pending().await };
                 tokio::time::sleep(Duration::from_secs(after)).await;
@@ -62,20 +64,21 @@ mod tests {
             }
         })
         .await;
-        start.elapsed().as_secs()
+        (start.elapsed().as_secs(), sent)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_holder_stops_before_his_lease_has_passed_unless_he_hears_that_it_was_renewed() {
         use io::ErrorKind::TimedOut;
         for (answers, expected) in [
-            (&[][..], 12),
-            (&[(0, Ok(false))], 5),
-            (&[(0, Err(TimedOut)), (0, Err(TimedOut))], 12),
-            (&[(0, Err(TimedOut)), (0, Ok(true))], 22),
+            (&[][..], (12, 1)),
+            (&[(0, Ok(false))], (5, 1)),
+            // Who is about to stop does not renew what he gives up.
+            (&[(0, Err(TimedOut)), (0, Err(TimedOut))], (12, 2)),
+            (&[(0, Err(TimedOut)), (0, Ok(true))], (22, 3)),
             // Renewed when it was asked for, not when that was answered.
-            (&[(0, Ok(true)), (6, Ok(true))], 22),
-            (&[(8, Ok(true))], 12),
+            (&[(0, Ok(true)), (6, Ok(true))], (22, 3)),
+            (&[(8, Ok(true))], (12, 1)),
         ] {
             assert_eq!(stops(answers).await, expected, "{answers:?}");
         }

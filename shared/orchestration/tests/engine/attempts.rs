@@ -1,13 +1,17 @@
 //! Attempts: their time limits, signs of life, and answers that got lost
 
-use crate::rig::{Rig, job};
+use crate::{
+    rig::{Rig, job},
+    table::Point,
+};
+use std::time::Duration;
 use weir_domain::{
-    engine::{CLOCKS, LEASE},
+    engine::{CLOCKS, LEASE, NodeUpdate},
     failure::FailureSummary,
     plan::{Graph, JobContract, NodeStatus, NodeType, OnFailure, PlanNode},
     time::Millis,
 };
-use weir_orchestration::{Clock as _, Outcome, Reported, Started};
+use weir_orchestration::{Clock as _, Outcome, Reported, Started, jobs::JobEnd};
 
 fn alone(node: PlanNode) -> Graph {
     Graph::new(vec![node]).unwrap()
@@ -41,6 +45,18 @@ async fn nobody_works_longer_than_his_attempt_may_however_often_he_shows_that_he
     let node = rig.node("a").await;
     assert_eq!((node.attempt, node.past[0].error.code.as_str()), (2, "attempt_timed_out"));
     assert_eq!(rig.engine.heartbeat(&key, 1).await.unwrap(), None, "and is told so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_hears_too_late_that_an_attempt_is_his_leaves_it() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    let late = |point: Point<'_>| matches!(point, Point::Node(NodeUpdate::Start { .. }));
+    let lease = Duration::from_millis(LEASE.0.unsigned_abs());
+    let worker = rig.overtaken(late, tokio::time::sleep(lease));
+    let job = rig.cloud.told(|told| told.jobs.remove(0));
+    assert_eq!(worker.run_job(&job, "worker").await.unwrap(), JobEnd::Dropped);
+    let node = rig.node("a").await;
+    assert_eq!((node.status, node.attempt), (NodeStatus::Running, 1), "its lease passes");
 }
 
 #[tokio::test]

@@ -36,7 +36,8 @@ pub fn without(guard: &str) -> bool {
 "#;
 
 /// The programs whose tests are run, by package: the quick ones first
-const PROGRAMS: [&str; 6] = ["engine", "memory", "weir_domain", "router", "weir_api", "schedules"];
+const PROGRAMS: [&str; 7] =
+    ["engine", "memory", "weir_domain", "weir_orchestration", "router", "weir_api", "schedules"];
 
 /// What to remove
 #[derive(Debug, Args)]
