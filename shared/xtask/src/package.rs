@@ -1,6 +1,6 @@
 //! The three artefacts as Lambda takes them: one zip each, with the binary in it as `bootstrap`
 
-#![expect(clippy::print_stdout, reason = "this is a command for people")]
+#![expect(clippy::print_stderr, reason = "this is a command for people; what a bench prints is for programs")]
 
 use crate::{Error, root};
 use std::{
@@ -45,7 +45,7 @@ pub fn package(arch: Option<Arch>) -> Result<(), Error> {
     for artefact in Artefact::ALL {
         let target = folder.join(artefact.name()).with_extension("zip");
         let sizes = zip(&built.join(artefact.binary()), &target)?;
-        println!(
+        eprintln!(
             "{:<10} {:>5.1} MB, zipped {:>4.1} MB",
             artefact.name(),
             megabytes(sizes.0),
