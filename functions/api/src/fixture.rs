@@ -71,7 +71,8 @@ impl Shop {
     async fn register(&mut self, name: &'static str, target: &str) {
         let now = Time::from(self.api.clock.now());
         let id = AgentId::derived(1, name);
-        let (secret, credential) = AgentCredential::issue(id, &self.scope).unwrap();
+        let (secret, credential) =
+            AgentCredential::issue(id, &self.scope, vec![target.parse().unwrap()]).unwrap();
         let agent = Agent {
             id,
             name: name.to_owned(),

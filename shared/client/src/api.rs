@@ -142,6 +142,17 @@ impl Client {
         self.send_until_answered(request).await
     }
 
+    /// Sends `body`, which tells by itself what it is about, to `path` until it is answered
+    pub async fn post_again<B: Serialize, T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &B,
+    ) -> Result<T, ApiError> {
+        let url = self.url(path)?;
+        let bytes = bytes::Bytes::from(serde_json::to_vec(body).map_err(ApiError::Encode)?);
+        self.send_until_answered(|| self.json(&url, bytes.clone())).await
+    }
+
     /// Sends `body` to `path` once, without a key: for calls whose loss costs only time
     pub async fn post_once<B: Serialize, T: DeserializeOwned>(
         &self,

@@ -1,7 +1,11 @@
 //! One call of an endpoint, as its handler gets it
 
-use crate::{Endpoint, Kind, Problem, authn::registration::RegistrationToken};
+use crate::{
+    Endpoint, Kind, Problem,
+    authn::{agent::AgentCredential, registration::RegistrationToken},
+};
 use serde_json::Value;
+use std::sync::Arc;
 use weir_domain::{
     actor::Actor,
     audit::AuditEvent,
@@ -42,7 +46,7 @@ pub enum Proof {
     /// A bearer token of a person or a program
     Token,
     /// The credential of a registered agent
-    Agent(AgentId),
+    Agent(Arc<AgentCredential>),
     /// A one-time registration token that is not spent yet, or was spent by this very call when it was cut off
     Registration(Box<RegistrationToken>),
     /// A signature of Slack; the actor is not known until the handler has read who clicked
@@ -56,8 +60,13 @@ pub enum Proof {
 impl<E: Endpoint> Call<E> {
     /// The agent that calls
     pub fn agent(&self) -> Result<AgentId, Problem> {
+        self.credential().map(|credential| credential.agent)
+    }
+
+    /// What is kept of the credential of the agent that calls
+    pub fn credential(&self) -> Result<&AgentCredential, Problem> {
         match &self.proof {
-            Proof::Agent(agent) => Ok(*agent),
+            Proof::Agent(credential) => Ok(credential),
             Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Callback(_) | Proof::Nothing => {
                 Err(Problem::new(Kind::Forbidden, "only an agent, with its own credential, may do this"))
             }

@@ -1,7 +1,7 @@
 //! What a function works with: made when it is first used, so that each pays only for what it needs
 
 use crate::{
-    Problem,
+    Problem, authn,
     aws::Aws,
     config::{Config, LOCAL},
 };
@@ -20,6 +20,7 @@ pub struct Cx {
     pub config: Config,
     /// Where time and chance come from
     pub clock: Arc<dyn Clock>,
+    pub(crate) credentials: authn::agent::Known,
     aws: OnceLock<Aws>,
     table: OnceLock<Arc<dyn Table>>,
     ledger: OnceLock<Arc<Ledger>>,
@@ -49,6 +50,7 @@ impl Cx {
         Self {
             config,
             clock: Arc::new(SystemClock::default()),
+            credentials: authn::agent::Known::default(),
             aws: OnceLock::new(),
             table: OnceLock::new(),
             ledger: OnceLock::new(),

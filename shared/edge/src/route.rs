@@ -44,7 +44,7 @@ pub enum Auth {
 pub enum Idempotency {
     /// It must be given; the same key gets the same answer for 24 hours
     Required,
-    /// It is not looked at: a read, a poll that may be repeated, a callback with its own delivery id
+    /// It is not looked at: a read, a poll that may be repeated, a report or a callback that is known by what it says
     None,
     /// It must be given, and the answer holds a secret: it is never stored. A repeat runs the endpoint again
     /// with the same ids and [`crate::Call::again`] set; it answers `secret-shown-once` unless a new secret does no harm

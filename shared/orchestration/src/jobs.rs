@@ -147,7 +147,7 @@ impl Engine {
             }
         };
         let result_id = format!("{holder}/{}", job.attempt);
-        let report = self.report_held(&key, job.attempt, outcome, result_id, hold);
+        let report = self.report_held(&key, job.attempt, outcome, result_id, hold, None);
         let ((), reported) = join!(self.keep_log(job, &log), report);
         match reported? {
             Reported::Accepted(_) => Ok(JobEnd::Run),

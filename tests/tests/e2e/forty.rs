@@ -114,8 +114,7 @@ async fn work(client: &Client, agent: &Agent, id: OperationId) -> OperationView 
         let claim = Claim { max: 10, wait_seconds: None };
         for task in agent.client.task_claim(agent.id, &claim).await.unwrap().tasks {
             let report = report(&task);
-            let key = IdempotencyKey::random();
-            assert!(agent.client.task_report(task.task, &report, &key).await.unwrap().accepted);
+            assert!(agent.client.task_report(task.task, &report).await.unwrap().accepted);
         }
         let operation = client.operation_show(id).await.unwrap();
         Ok(operation.status.is_terminal().then_some(operation))

@@ -11,6 +11,7 @@ use weir_local::{
     stack::{Stack, StackOptions},
     story::{self, StoryReport},
 };
+use weir_store::dynamo::DynamoTable;
 
 /// A stack in a folder of its own
 pub struct Rig {
@@ -57,6 +58,12 @@ impl Rig {
     pub fn ledger(&self) -> Ledger {
         let s3 = self.stack.endpoint().s3().clone();
         Ledger::new(Arc::new(S3Objects::new(s3, self.output("Bucket"), Locking::Required)), self.workspace())
+    }
+
+    /// The table, seen without the API
+    pub fn table(&self) -> DynamoTable {
+        let client = aws_sdk_dynamodb::Client::new(self.stack.endpoint().config());
+        DynamoTable::new(client, self.output("Table"))
     }
 
     /// Step Functions, seen without the API

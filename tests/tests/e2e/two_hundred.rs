@@ -25,6 +25,7 @@ use server::Server;
 use std::{collections::BTreeMap, time::Duration};
 use weir_client::api::{Client, IdempotencyKey};
 use weir_domain::{
+    engine::NodeRun,
     gate::DecisionAction,
     id::{OperationId, TaskId},
     operation::{Held, OperationStatus},
@@ -42,6 +43,7 @@ use weir_edge::wire::{
     plan::PlanView,
 };
 use weir_local::{agents::Agents, process, progress::Progress, story, story::wait::until};
+use weir_store::Table as _;
 
 /// How long anything here may take: on LocalStack 200 nodes take minutes
 const LIMIT: Duration = Duration::from_secs(900);
@@ -61,12 +63,13 @@ pub async fn nodes_survive_everything(rig: &Rig) {
     let mut fleet = Fleet::gather(rig).await;
     let run = fleet.run("sail").await;
     assert_eq!((run.plan.graph.len(), run.plan.plan.status), (NODES, PlanStatus::Ready));
+    fleet.all_have_entered(&run).await;
     fleet.approve(run.id, "guard.approval").await;
     fleet.kill_an_agent(&run).await;
     fleet.report_twice().await;
     fleet.lose_a_dispatch(&run).await;
     let patch = fleet.patch(&run).await;
-    let failed = ended(&fleet.alice, run.id, LIMIT).await;
+    let failed = fleet.ended(run.id).await;
     pace::say(&run.plan, &failed);
     fleet.all_is_as_it_should_be(&run, &failed, &patch).await;
     fleet.retry(run.id).await;
@@ -126,6 +129,28 @@ impl<'a> Fleet<'a> {
         Run { plan, graph, id: started.operation_id }
     }
 
+    /// The states of all nodes are entered before anybody agrees: people take longer than that
+    async fn all_have_entered(&self, run: &Run) {
+        let table = self.rig.table();
+        let scope = "harbor/acme".parse().unwrap();
+        let look = || async {
+            for segment in 0..u32::try_from(NODES.div_ceil(SEGMENT_MAX)).unwrap() {
+                let nodes = table.nodes(&scope, run.id, segment).await.unwrap();
+                let waits = |node: &NodeRun| node.terms.runs != Executor::Join && node.tokens.is_empty();
+                if nodes.is_empty() || nodes.iter().any(waits) {
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    return Ok(None);
+                }
+            }
+            Ok(Some(()))
+        };
+        until("the states of all nodes", LIMIT, look).await.unwrap();
+    }
+
+    async fn ended(&self, id: OperationId) -> OperationView {
+        ended(self.rig, "harbor/acme", &self.alice, id, LIMIT).await
+    }
+
     /// Bob opens the gate of `node`, once it asks
     async fn approve(&self, id: OperationId, node: &str) {
         let asks = || async {
@@ -183,7 +208,7 @@ impl<'a> Fleet<'a> {
 
     /// Half-way, a call is added, one is removed, one goes elsewhere; who had agreed is asked again
     async fn patch(&self, run: &Run) -> PatchRecord {
-        self.traces(run, &run.lanes("step-10"), |it| it.ended == 1).await;
+        self.traces(run, &run.lanes("step-20"), |it| it.ended == 1).await;
         let contract = |path: &str| {
             json!({ "capability": "http.call", "timeout_s": 30, "attempts": 3,
                 "inputs": { "url": format!("{}/{path}", self.server.url) } })
@@ -266,7 +291,7 @@ impl<'a> Fleet<'a> {
     async fn logs_say_so(&self, operation: &OperationView) {
         let ledger = self.rig.ledger();
         for (node, says) in [
-            ("step-45.lane-4", "works for 1 s"),
+            ("step-90.lane-2", "works for 1 s"),
             ("side-1", "works for 1 s"),
             ("fragile", "repaired is not there"),
             ("hand-1", "done by hand"),
@@ -286,7 +311,7 @@ impl<'a> Fleet<'a> {
         let again = self.alice.operation_retry(failed, &body, &IdempotencyKey::random()).await.unwrap();
         assert_eq!(again.retry_of, Some(failed));
         self.approve(again.operation_id, "guard.approval").await;
-        let ended = ended(&self.alice, again.operation_id, LIMIT).await;
+        let ended = self.ended(again.operation_id).await;
         assert_eq!(ended.status, OperationStatus::Succeeded, "{:?}", ended.failure_summary);
         let names: Vec<_> = ended.nodes.iter().map(|node| node.node_id.as_str()).collect();
         assert_eq!(names, ["guard.approval", "guard.freeze", "fragile", "after-1", "after-2"]);
@@ -315,7 +340,7 @@ impl<'a> Fleet<'a> {
         let begun = self.traces(&run, &run.lanes("endless"), |it| it.begun == 1).await;
         let body = OperationCancel { reason: None };
         self.alice.operation_cancel(run.id, &body, &IdempotencyKey::random()).await.unwrap();
-        let cancelled = ended(&self.alice, run.id, LIMIT).await;
+        let cancelled = self.ended(run.id).await;
         assert_eq!(cancelled.status, OperationStatus::Cancelled);
         assert!(each(&cancelled, "endless", NodeStatus::Failed), "{:?}", cancelled.nodes);
         assert!(each(&cancelled, "last", NodeStatus::Skipped), "{:?}", cancelled.nodes);

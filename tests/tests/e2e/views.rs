@@ -54,7 +54,7 @@ async fn rows_are_made_again(rig: &Rig) {
     let before = rows().await;
     assert!(!before.0.is_empty());
     let started = carol.projection_rebuild(&IdempotencyKey::random()).await.unwrap();
-    let rebuilt = ended(&carol, started.operation_id, LIMIT).await;
+    let rebuilt = ended(rig, "harbor", &carol, started.operation_id, LIMIT).await;
     assert_eq!(rebuilt.status, OperationStatus::Succeeded, "{:?}", rebuilt.failure_summary);
     assert_eq!(rows().await, before);
     let projections = carol.projection_list(&[]).await.unwrap().items;

@@ -64,7 +64,8 @@ async fn register(
     expected: u64,
 ) -> Result<Answer<AgentRegistered>, Problem> {
     let scope = &call.scope;
-    let (credential, kept) = AgentCredential::issue(id, scope)?;
+    let targets = call.body.targets.iter().map(|it| it.target.clone()).collect();
+    let (credential, kept) = AgentCredential::issue(id, scope, targets)?;
     let agent = agent(call, id, &kept);
     let metadata = json!({ "name": agent.name, "targets": token.targets, "invited_by": token.created_by.id });
     let audit = call.audit("agent.create", ("agent", id.to_string()), metadata);
@@ -85,13 +86,13 @@ async fn again(cx: &Cx, call: &Call<AgentCreate>, id: AgentId) -> Result<Answer<
     let scope = &call.scope;
     let agent = cx.table().read::<Agent>(&Key::entity(scope, Agent::KIND, id)).await?;
     let kept = cx.table().read::<AgentCredential>(&AgentCredential::key_of(scope, id)).await?;
-    let ((agent, agent_version), (_, version)) = agent.zip(kept).ok_or_else(authn::unknown)?;
+    let ((agent, agent_version), (before, version)) = agent.zip(kept).ok_or_else(authn::unknown)?;
     if agent.last_heartbeat != agent.created_at {
         let detail =
             "this agent is registered and has used its credential; to register another, make a new token";
         return Err(Problem::new(Kind::SecretShownOnce, detail));
     }
-    let (credential, kept) = AgentCredential::issue(id, scope)?;
+    let (credential, kept) = AgentCredential::issue(id, scope, before.targets)?;
     let agent = Agent { credential_hash: kept.hash.clone(), ..agent };
     let audit = AuditEvent::new(
         AuditId::derived(call.now.0, &call.request.to_string()),

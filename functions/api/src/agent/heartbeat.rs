@@ -129,11 +129,9 @@ async fn renew(
     attempt: &TaskAttempt,
 ) -> Result<Option<Lease>, Problem> {
     let key = NodeKey::new(&call.scope, attempt.task.operation, attempt.task.ordinal);
-    let held = cx.table().node_get(&key).await?;
-    if held.and_then(|node| node.holder) != Some(agent.to_string()) {
-        return Ok(None);
-    }
-    let renewed = cx.engine().heartbeat(&key, attempt.attempt).await?;
+    let held = cx.table().node_get(&key).await?.filter(|node| node.holder == Some(agent.to_string()));
+    let Some(held) = held else { return Ok(None) };
+    let renewed = cx.engine().renew(&key, &held, attempt.attempt).await?;
     let renewed = renewed.filter(|node| !node.cancel).and_then(|node| node.lease_until);
     Ok(renewed.map(|until| Lease {
         task: attempt.task,

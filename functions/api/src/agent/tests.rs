@@ -123,6 +123,26 @@ async fn a_token_is_for_targets_that_exist_and_an_agent_for_those_of_its_token()
 }
 
 #[tokio::test]
+async fn a_credential_that_was_given_anew_counts_at_once_and_the_one_before_for_a_minute() {
+    let api = api().await;
+    let token = token(&api).await;
+    let claim = async |agent: &AgentRegistered| {
+        let path = format!("/v1/agents/{}/claims", agent.agent.id);
+        api.post(&path).bearer(agent.credential.expose()).json(&json!({ "max": 1 })).send().await.short()
+    };
+    let first: AgentRegistered = register(&api, &token, "a").await.read(201);
+    assert_eq!(claim(&first).await, "200");
+    let second: AgentRegistered = register(&api, &token, "a").await.read(201);
+    assert_ne!(first.credential.expose(), second.credential.expose());
+    assert_eq!(claim(&first).await, "200", "this process remembers it");
+    assert_eq!(claim(&second).await, "200");
+    assert_eq!(claim(&first).await, "401 unauthenticated");
+    api.clock.advance(Millis::from_secs(61));
+    assert_eq!(claim(&first).await, "401 unauthenticated");
+    assert_eq!(claim(&second).await, "200");
+}
+
+#[tokio::test]
 async fn an_agent_falls_silent_and_what_it_finds_is_told_once() {
     let api = api().await;
     let agent: AgentRegistered = register(&api, &token(&api).await, "a").await.read(201);

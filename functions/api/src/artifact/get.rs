@@ -52,8 +52,8 @@ impl Endpoint for ArtifactGet {
         let digest = &call.path.digest;
         let missing = || Problem::not_found(format!("artifact `{digest}`"));
         let known = announced(cx, &call.scope, digest).await?;
-        let may = match call.proof {
-            Proof::Agent(agent) => deploys(cx, &call, agent).await?,
+        let may = match &call.proof {
+            Proof::Agent(credential) => deploys(cx, &call, credential.agent).await?,
             Proof::Token | Proof::Registration(_) | Proof::Slack | Proof::Callback(_) | Proof::Nothing => {
                 known.is_some()
             }

@@ -66,7 +66,11 @@ impl Endpoint for TaskClaim {
     type Reply = Claimed;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Claimed>, Problem> {
-        let agent = caller(cx, &call).await?;
+        let (id, wanted) = (call.agent()?, call.path.agent);
+        if id != wanted {
+            let detail = format!("agent `{id}` claims for itself, not for `{wanted}`");
+            return Err(Problem::new(Kind::Forbidden, detail));
+        }
         let (max, wait) = (call.body.max, call.body.wait_seconds.unwrap_or(0));
         if max == 0 {
             return Err(Problem::new(Kind::InvalidBody, "`max` is at least 1").at("/max", "at least 1"));
@@ -79,7 +83,7 @@ impl Endpoint for TaskClaim {
         let mut left = Duration::from_secs(u64::from(wait)).min(HELD_MAX);
         let mut pause = LOOK_AFTER;
         loop {
-            let tasks = claim(cx, &call, &agent, max).await?;
+            let tasks = claim(cx, &call, max).await?;
             if !tasks.is_empty() || left.is_zero() {
                 return Ok(Claimed { tasks }.into());
             }
@@ -90,46 +94,34 @@ impl Endpoint for TaskClaim {
     }
 }
 
-/// The agent that calls, who claims for itself only
-async fn caller(cx: &Cx, call: &Call<TaskClaim>) -> Result<Agent, Problem> {
-    let (id, wanted) = (call.agent()?, call.path.agent);
-    if id != wanted {
-        let detail = format!("agent `{id}` claims for itself, not for `{wanted}`");
-        return Err(Problem::new(Kind::Forbidden, detail));
-    }
-    let found = cx.table().read::<Agent>(&Key::entity(&call.scope, Agent::KIND, id)).await?;
-    found.map(|(agent, _)| agent).ok_or_else(|| Problem::not_found(format!("agent `{id}`")))
-}
-
 /// Starts what is queued for the agent's targets, at most `max`
-async fn claim(cx: &Cx, call: &Call<TaskClaim>, agent: &Agent, max: usize) -> Result<Vec<Task>, Problem> {
+async fn claim(cx: &Cx, call: &Call<TaskClaim>, max: usize) -> Result<Vec<Task>, Problem> {
     let mut tasks = Vec::new();
-    for target in &agent.targets {
+    for target in &call.credential()?.targets {
         let left = max.saturating_sub(tasks.len());
         if left == 0 {
             break;
         }
-        let queued = cx.table().queued(&call.scope, &target.target.to_string(), cx.clock.now(), left).await?;
+        let queued = cx.table().queued(&call.scope, target.as_str(), cx.clock.now(), left).await?;
         for key in queued {
-            tasks.extend(start(cx, call, agent, &key).await?);
+            tasks.extend(start(cx, call, &key).await?);
         }
     }
     Ok(tasks)
 }
 
 /// Begins the current attempt of one node for the agent; `None` where it is somebody else's by now
-async fn start(
-    cx: &Cx,
-    call: &Call<TaskClaim>,
-    agent: &Agent,
-    key: &NodeKey,
-) -> Result<Option<Task>, Problem> {
-    let engine = cx.engine();
-    let (operation, queued) =
-        try_join!(cx.table().operation_get(&key.scope, key.operation), cx.table().node_get(key))?;
-    let Some((operation, queued)) = operation.zip(queued) else { return Ok(None) };
+async fn start(cx: &Cx, call: &Call<TaskClaim>, key: &NodeKey) -> Result<Option<Task>, Problem> {
+    let (engine, table) = (cx.engine(), cx.table());
+    let agent = Key::entity(&call.scope, Agent::KIND, call.agent()?);
+    let (operation, queued, agent) = try_join!(
+        table.operation_get(&key.scope, key.operation),
+        table.node_get(key),
+        table.read::<Agent>(&agent),
+    )?;
+    let Some((operation, (queued, (agent, _)))) = operation.zip(queued.zip(agent)) else { return Ok(None) };
     let graph = engine.graph_of(&operation).await?;
-    let Some(plan_node) = graph.node(key.ordinal).filter(|node| may(agent, node)) else { return Ok(None) };
+    let Some(plan_node) = graph.node(key.ordinal).filter(|node| may(&agent, node)) else { return Ok(None) };
     let node = match engine.start(key, &queued, &agent.id.to_string()).await? {
         Started::Yes(node) => node,
         Started::TooEarly(_) | Started::No => return Ok(None),

@@ -2,15 +2,17 @@
 //!
 //! What the agent put on its target is written down before its node ends: whatever follows from the end may rely
 //! on it. A crash between the two leaves a node that runs until its lease passes, and its next attempt finds the
-//! target as it should be.
+//! target as it should be. A report names its attempt and is known by what it says, so it may come twice without a key
+//! (ADR 35).
 
 use super::{command::command, work::Deploys};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use std::sync::Arc;
 use tokio::{join, try_join};
 use weir_domain::{
     canonical::Digest,
-    delivery::{Agent, Installed, VersionSticker},
+    delivery::{Installed, VersionSticker},
     engine::{NodeRun, Operation},
     failure::FailureSummary,
     id::TaskId,
@@ -18,11 +20,11 @@ use weir_domain::{
     sanitise::sanitise,
 };
 use weir_edge::{
-    Answer, Auth, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use, driving,
+    Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Route, Use, driving,
     wire::task::{LOG_MAX_BYTES, Report, ReportAck, ReportError, ReportStatus},
 };
 use weir_orchestration::{Outcome, Reported, delivery::record_installed};
-use weir_store::{Entity as _, Key, NodeKey};
+use weir_store::NodeKey;
 
 /// Longest code of an error, in bytes
 const CODE_MAX: usize = 64;
@@ -44,6 +46,7 @@ impl Endpoint for TaskReport {
         permission: "task:report",
         success: 200,
         auth: Auth::Agent,
+        idempotency: Idempotency::None,
         summary: "Ends an attempt; refused where the attempt is not the task's current one",
         uses: driving![Use::ObjectsWrite("logs/")],
         ..Route::POST
@@ -55,31 +58,47 @@ impl Endpoint for TaskReport {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<ReportAck>, Problem> {
         check(&call.body)?;
-        let holder = call.agent()?.to_string();
-        let (key, node) = task(cx, &call).await?;
-        let report = &call.body;
-        if node.attempt < report.attempt {
+        let Reporting { key, node, operation } = reporting(cx, &call).await?;
+        let (report, holder) = (&call.body, call.agent()?.to_string());
+        let is_current = node.attempt == report.attempt && node.holder.as_ref() == Some(&holder);
+        if node.attempt < report.attempt || (node.attempt == report.attempt && !is_current) {
             return Err(superseded(&call, &node));
-        }
-        if node.attempt == report.attempt && node.holder.as_ref() != Some(&holder) {
-            return Err(superseded(&call, &node));
-        }
-        // Waiting: it was given up and a person is asked for, but nobody has decided. It may end well after all.
-        let is_open = matches!(node.status, NodeStatus::Running | NodeStatus::Waiting);
-        if node.attempt == report.attempt && is_open {
-            let said = report.logs.lines().map(sanitise).collect::<Vec<_>>().join("\n");
-            let log = cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said);
-            let (logged, installed) = join!(log, installed(cx, &call, &key));
-            logged?;
-            installed?;
         }
         let result = format!("{holder}/{}", Digest::of(report)?);
-        match cx.engine().report(&key, report.attempt, outcome(report), result).await? {
+        // Waiting: it was given up and a person is asked for, but nobody has decided. It may end well after all.
+        let is_open = matches!(node.status, NodeStatus::Running | NodeStatus::Waiting);
+        if is_current && is_open {
+            installed(cx, &call, &key, &operation).await?;
+        }
+        // Told again, its log is kept again: the one before may have been lost.
+        let is_heard = is_current && (is_open || node.result_id.as_ref() == Some(&result));
+        let log = async { if is_heard { keep_log(cx, &key, report).await } else { Ok(()) } };
+        let engine = cx.engine();
+        let ended = engine.report_seen(&key, report.attempt, outcome(report), result, Some(operation));
+        let ended = match report.status {
+            // Another attempt may begin at once, and this one's log would not be kept again.
+            ReportStatus::Failed => {
+                log.await?;
+                ended.await?
+            }
+            ReportStatus::Succeeded => {
+                let (logged, ended) = join!(log, ended);
+                logged?;
+                ended?
+            }
+        };
+        match ended {
             Reported::Accepted(_) => Ok(ReportAck { accepted: true }.into()),
             Reported::Refused(node) => Err(superseded(&call, &node)),
-            Reported::Missing => Err(Problem::not_found(format!("task `{}`", call.path.task))),
+            Reported::Missing => Err(missing(&call)),
         }
     }
+}
+
+/// What an attempt said, fit to be shown to anyone
+async fn keep_log(cx: &Cx, key: &NodeKey, report: &Report) -> Result<(), Problem> {
+    let said = report.logs.lines().map(sanitise).collect::<Vec<_>>().join("\n");
+    Ok(cx.ledger().log_put(key.operation, key.ordinal, report.attempt, &said).await?)
 }
 
 /// What a report must be for its parts to go together
@@ -99,31 +118,45 @@ fn check(report: &Report) -> Result<(), Problem> {
     }
 }
 
+/// What is reported about, as it was a moment before
+struct Reporting {
+    key: NodeKey,
+    node: NodeRun,
+    operation: Arc<Operation>,
+}
+
 /// The node that the task is, if it is one of a target of the agent
-async fn task(cx: &Cx, call: &Call<TaskReport>) -> Result<(NodeKey, NodeRun), Problem> {
-    let (id, agent) = (call.path.task, call.agent()?);
-    let missing = || Problem::not_found(format!("task `{id}`"));
+async fn reporting(cx: &Cx, call: &Call<TaskReport>) -> Result<Reporting, Problem> {
+    let (id, agent) = (call.path.task, call.credential()?);
     let key = NodeKey::new(&call.scope, id.operation, id.ordinal);
-    let agent = Key::entity(&call.scope, Agent::KIND, agent);
-    let (node, agent) = try_join!(cx.table().node_get(&key), cx.table().read::<Agent>(&agent))?;
-    let (node, (agent, _)) = node.zip(agent).ok_or_else(missing)?;
+    let (node, operation) =
+        try_join!(cx.table().node_get(&key), cx.table().operation_get(&key.scope, key.operation))?;
+    let (node, operation) = node.zip(operation).ok_or_else(|| missing(call))?;
     match &node.terms.runs {
-        Executor::Agent(target) if agent.targets.iter().any(|known| known.target == *target) => {
-            Ok((key, node))
+        Executor::Agent(target) if agent.targets.contains(target) => {
+            Ok(Reporting { key, node, operation: Arc::new(operation) })
         }
-        Executor::Agent(_) | Executor::Decide | Executor::Job | Executor::Join => Err(missing()),
+        Executor::Agent(_) | Executor::Decide | Executor::Job | Executor::Join => Err(missing(call)),
     }
 }
 
+fn missing(call: &Call<TaskReport>) -> Problem {
+    Problem::not_found(format!("task `{}`", call.path.task))
+}
+
 /// Writes down what is on the target now, if the report says that it is what was asked for
-async fn installed(cx: &Cx, call: &Call<TaskReport>, key: &NodeKey) -> Result<(), Problem> {
+async fn installed(
+    cx: &Cx,
+    call: &Call<TaskReport>,
+    key: &NodeKey,
+    operation: &Operation,
+) -> Result<(), Problem> {
     let report = &call.body;
     if report.status == ReportStatus::Failed {
         return Ok(());
     }
     let inconsistent = || Problem::internal(format!("task `{}` has no deployment", call.path.task));
-    let operation = cx.table().operation_get(&key.scope, key.operation).await?.ok_or_else(inconsistent)?;
-    let graph = cx.engine().graph_of(&operation).await?;
+    let graph = cx.engine().graph_of(operation).await?;
     let plan_node = graph.node(key.ordinal).ok_or_else(inconsistent)?;
     if command(plan_node).is_some() {
         return Ok(());
@@ -135,7 +168,7 @@ async fn installed(cx: &Cx, call: &Call<TaskReport>, key: &NodeKey) -> Result<()
             Problem::new(Kind::DigestMismatch, detail).at("/current_digest", "not what was asked for")
         );
     }
-    let sticker = sticker(call, &operation, &deploys)?;
+    let sticker = sticker(call, operation, &deploys)?;
     let target = deploys.target.clone();
     let installed = Installed {
         component: deploys.component,

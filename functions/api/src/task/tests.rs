@@ -81,6 +81,24 @@ async fn a_report_says_what_is_on_the_target_and_may_come_twice() {
 }
 
 #[tokio::test]
+async fn what_an_attempt_said_is_kept_with_each_report_that_counts() {
+    let shop = Shop::open().await;
+    shop.promote(shop.release, "environment.staging").await;
+    let task = shop.claim("stg-1").await.remove(0);
+    let (operation, ordinal) = (task.task.operation, task.task.ordinal);
+    let ledger = shop.api.cx.ledger();
+    let kept = async || ledger.log_get(operation, ordinal, 1).await.unwrap().unwrap();
+    shop.report("stg-1", &task, &succeeded(&task)).await.expect(200);
+    let said = kept().await;
+    // As where the end was recorded and the log was not.
+    ledger.log_put(operation, ordinal, 1, "lost").await.unwrap();
+    shop.report("stg-1", &task, &failed(&task, false)).await.expect(409);
+    assert!(kept().await.contains("lost"), "a report that is refused is not heard");
+    shop.report("stg-1", &task, &succeeded(&task)).await.expect(200);
+    assert_eq!(kept().await, said);
+}
+
+#[tokio::test]
 async fn a_late_report_of_an_attempt_that_was_given_up_changes_nothing() {
     let shop = Shop::open().await;
     let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;

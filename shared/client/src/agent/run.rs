@@ -13,7 +13,7 @@ use crate::{
         service,
         site::{Site, Stage},
     },
-    api::{ApiError, Backoff, Client, IdempotencyKey, RetryPolicy},
+    api::{ApiError, Backoff, Client, RetryPolicy},
     clock::now,
 };
 use std::{
@@ -295,7 +295,7 @@ impl Agent {
         };
         let (id, attempt) = (task.task, task.attempt);
         let client = self.client.clone().with_retry(RetryPolicy::patient(REPORT_WITHIN));
-        match client.task_report(id, &body, &IdempotencyKey::random()).await {
+        match client.task_report(id, &body).await {
             Ok(_) => tracing::info!(task.id = %id, attempt, "task {id} attempt {attempt} is reported"),
             Err(error) => {
                 // 409: another attempt has taken over. Whatever it is, the lease brings the task back.

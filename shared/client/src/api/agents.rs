@@ -56,12 +56,7 @@ impl Client {
     }
 
     /// Says how an attempt ended
-    pub async fn task_report(
-        &self,
-        task: TaskId,
-        body: &Report,
-        key: &IdempotencyKey,
-    ) -> Result<ReportAck, ApiError> {
-        self.post(&format!("/v1/tasks/{task}/reports"), body, key).await
+    pub async fn task_report(&self, task: TaskId, body: &Report) -> Result<ReportAck, ApiError> {
+        self.post_again(&format!("/v1/tasks/{task}/reports"), body).await
     }
 }

@@ -41,9 +41,9 @@ pub async fn authenticate(
         Auth::SlackSignature => slack::recognise(cx, request, now).await,
         Auth::Registration => registration::recognise(cx, request, now).await,
         Auth::Callback => callback::recognise(cx, request, now).await,
-        Auth::Agent => agent::recognise(cx, bearer(request)?).await,
+        Auth::Agent => agent::recognise(cx, bearer(request)?, now).await,
         Auth::Bearer => match bearer(request)? {
-            token if token.starts_with(agent::PREFIX) => agent::recognise(cx, token).await,
+            token if token.starts_with(agent::PREFIX) => agent::recognise(cx, token, now).await,
             token => dev_token::recognise(cx, request, token).await,
         },
     }

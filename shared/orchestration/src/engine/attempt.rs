@@ -5,8 +5,9 @@
 
 use super::{Engine, work::Work};
 use crate::EngineError;
+use std::sync::Arc;
 use weir_domain::{
-    engine::{CLOCKS, LEASE, NodeRun, NodeUpdate, after_failure},
+    engine::{CLOCKS, LEASE, NodeRun, NodeUpdate, Operation, after_failure},
     failure::FailureSummary,
     plan::NodeStatus,
     time::Millis,
@@ -85,6 +86,17 @@ impl Engine {
     /// The holder of `attempt` lives. `None`: it has been given up and must stop
     pub async fn heartbeat(&self, key: &NodeKey, attempt: u32) -> Result<Option<NodeRun>, EngineError> {
         let Some(node) = self.table.node_get(key).await? else { return Ok(None) };
+        self.renew(key, &node, attempt).await
+    }
+
+    /// The holder of `attempt`, to which `node` belonged a moment before, lives. `None`: it has been given up and must
+    /// stop
+    pub async fn renew(
+        &self,
+        key: &NodeKey,
+        node: &NodeRun,
+        attempt: u32,
+    ) -> Result<Option<NodeRun>, EngineError> {
         let until = self.clock.now() + LEASE;
         // A lease ends with its attempt's time limit, or a holder could live for ever: a moment later, since he stops
         // then by his own clock.
@@ -103,17 +115,30 @@ impl Engine {
         outcome: Outcome,
         result_id: String,
     ) -> Result<Reported, EngineError> {
-        self.report_held(key, attempt, outcome, result_id, Millis(0)).await
+        self.report_held(key, attempt, outcome, result_id, Millis(0), None).await
+    }
+
+    /// The same, where the operation was `seen` a moment before
+    pub async fn report_seen(
+        &self,
+        key: &NodeKey,
+        attempt: u32,
+        outcome: Outcome,
+        result_id: String,
+        seen: Option<Arc<Operation>>,
+    ) -> Result<Reported, EngineError> {
+        self.report_held(key, attempt, outcome, result_id, Millis(0), seen).await
     }
 
     /// The same; another attempt, if there is one, is held back for at least `hold`
-    pub async fn report_held(
+    pub(crate) async fn report_held(
         &self,
         key: &NodeKey,
         attempt: u32,
         outcome: Outcome,
         result_id: String,
         hold: Millis,
+        seen: Option<Arc<Operation>>,
     ) -> Result<Reported, EngineError> {
         let now = self.clock.now();
         let update = match outcome {
@@ -141,7 +166,11 @@ impl Engine {
             Applied::Refused(Some(now)) => return Ok(refused(now, attempt, &result_id)),
             Applied::Refused(None) => return Ok(Reported::Missing),
         };
-        self.after_attempt(key.clone(), after.clone(), &mut work).await?;
+        if after.status.is_terminal() {
+            work.ended_seen(key.clone(), after.clone(), seen);
+        } else {
+            self.after_attempt(key.clone(), after.clone(), &mut work).await?;
+        }
         self.carry_out(work).await?;
         Ok(Reported::Accepted(Box::new(after)))
     }

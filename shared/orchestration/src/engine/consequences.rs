@@ -19,9 +19,10 @@ impl Engine {
         &self,
         key: &NodeKey,
         node: NodeRun,
+        seen: Option<Arc<Operation>>,
         work: &mut Work,
     ) -> Result<(), EngineError> {
-        if !self.tell_all(key, &node, work).await? {
+        if !self.tell_all(key, &node, seen, work).await? {
             // A dependent is not there yet: begin is still putting nodes, and will drive this one again.
             return Ok(());
         }
@@ -52,7 +53,13 @@ impl Engine {
     }
 
     /// Tells every dependent, and puts on the list what the tellings make possible; `false` if one is missing
-    async fn tell_all(&self, key: &NodeKey, node: &NodeRun, work: &mut Work) -> Result<bool, EngineError> {
+    async fn tell_all(
+        &self,
+        key: &NodeKey,
+        node: &NodeRun,
+        seen: Option<Arc<Operation>>,
+        work: &mut Work,
+    ) -> Result<bool, EngineError> {
         let update = if node.is_satisfying() {
             NodeUpdate::Tell { from: node.ordinal }
         } else {
@@ -61,7 +68,7 @@ impl Engine {
         let dependents = node.out.iter().map(|ordinal| NodeKey::new(&key.scope, key.operation, *ordinal));
         let tellings: Vec<_> = dependents.map(|dependent| self.tell(dependent, &update).boxed()).collect();
         let told = stream::iter(tellings).buffered(PARALLEL).try_collect::<Vec<_>>();
-        let (told, seen) = join!(told, self.look_meanwhile(key, node));
+        let (told, seen) = join!(told, self.look_meanwhile(key, node, seen));
         let mut complete = true;
         for (dependent, applied) in told? {
             match applied {
@@ -78,10 +85,16 @@ impl Engine {
         Ok(complete)
     }
 
-    /// The operation, read while dependents are told: of use only if it lets them be claimed (ADR 32)
-    async fn look_meanwhile(&self, key: &NodeKey, node: &NodeRun) -> Option<Arc<Operation>> {
-        if node.out.is_empty() || !node.is_satisfying() {
-            return None;
+    /// The operation as it was `seen`, or read while dependents are told: of use only if it lets them be claimed
+    /// (ADR 32)
+    async fn look_meanwhile(
+        &self,
+        key: &NodeKey,
+        node: &NodeRun,
+        seen: Option<Arc<Operation>>,
+    ) -> Option<Arc<Operation>> {
+        if seen.is_some() || node.out.is_empty() || !node.is_satisfying() {
+            return seen;
         }
         // Whoever claims reads it again where this brought nothing.
         self.operation(&key.scope, key.operation).await.ok().map(Arc::new)

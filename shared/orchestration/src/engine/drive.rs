@@ -82,7 +82,7 @@ impl Engine {
         let mut work = Work::default();
         match step {
             Step::Drive(key, node, seen) => self.drive_once(key, node, seen, &mut work).await?,
-            Step::Consequences(key, node) => self.consequences(&key, node, &mut work).await?,
+            Step::Consequences(key, node, seen) => self.consequences(&key, node, seen, &mut work).await?,
         }
         Ok(work)
     }

@@ -8,8 +8,8 @@ use weir_store::NodeKey;
 pub(super) enum Step {
     /// Look at a node as it was just returned by a write; with the operation, where that was read at the same time
     Drive(NodeKey, NodeRun, Option<Arc<Operation>>),
-    /// Do the consequences of a node that has ended
-    Consequences(NodeKey, NodeRun),
+    /// Do the consequences of a node that has ended; with the operation, where that was read a moment before
+    Consequences(NodeKey, NodeRun, Option<Arc<Operation>>),
 }
 
 /// What is left to do
@@ -33,7 +33,12 @@ impl Work {
 
     /// Do what follows from the end of `node`
     pub fn ended(&mut self, key: NodeKey, node: NodeRun) {
-        self.steps.push(Step::Consequences(key, node));
+        self.ended_seen(key, node, None);
+    }
+
+    /// Do what follows from the end of `node`, knowing the operation as it was `seen`
+    pub fn ended_seen(&mut self, key: NodeKey, node: NodeRun, seen: Option<Arc<Operation>>) {
+        self.steps.push(Step::Consequences(key, node, seen));
     }
 
     /// Close `node`, whose dependents have been told, once they have been driven

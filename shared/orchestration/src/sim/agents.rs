@@ -110,7 +110,9 @@ impl World {
                             retryable: failed.retryable,
                         },
                     };
-                    engine.report(&key, attempt, outcome, result_id).await
+                    // As the endpoint does.
+                    let seen = engine.table.operation_get(&key.scope, key.operation).await?.map(Arc::new);
+                    engine.report_seen(&key, attempt, outcome, result_id, seen).await
                 })
                 .await;
             if reported.is_ok() {

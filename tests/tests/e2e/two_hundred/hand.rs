@@ -56,6 +56,6 @@ impl Hand {
             started_at: task.lease_until,
             finished_at: task.lease_until,
         };
-        self.client.task_report(task.task, &report, &IdempotencyKey::random()).await
+        self.client.task_report(task.task, &report).await
     }
 }

@@ -14,6 +14,8 @@ const TARGET: f64 = 1.25;
 /// Says how long the operation took from its first gate's opening to its last node's end, and how long its commands
 /// take one after the other on the longest way through what it ran
 ///
+/// The states of its nodes have been entered by then, as they are while people make up their minds.
+///
 /// A figure, not an assertion: how fast an emulator is on a busy machine is no property of this code.
 pub fn say(plan: &PlanView, operation: &OperationView) {
     let floor = floor(plan, operation);
