@@ -1,7 +1,7 @@
 //! A plan of 200 nodes on the running stack, with everything that can go wrong while it runs
 //!
 //! Real agents run real commands, of which each writes down what it did; a real server counts the calls that it got.
-//! One agent is killed, one report comes twice, one dispatch is lost, the plan is patched half-way, and one node fails
+//! One agent is killed, one report comes twice, one dispatch is lost, the plan is patched on the way, and one node fails
 //! for good: what is left of the operation is then retried. Another operation is paused, resumed and cancelled.
 
 mod definition;
@@ -206,7 +206,7 @@ impl<'a> Fleet<'a> {
         jobs.deliver(true).await;
     }
 
-    /// Half-way, a call is added, one is removed, one goes elsewhere; who had agreed is asked again
+    /// On the way, a call is added, one is removed, one goes elsewhere; who had agreed is asked again
     async fn patch(&self, run: &Run) -> PatchRecord {
         self.traces(run, &run.lanes("step-20"), |it| it.ended == 1).await;
         let contract = |path: &str| {

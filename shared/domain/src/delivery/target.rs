@@ -42,14 +42,16 @@ pub struct TargetState {
 }
 
 impl TargetState {
-    /// The state after `installed` was put on the target; the same again changes nothing
-    pub fn after(before: Option<Self>, target_id: Address, installed: Installed) -> Self {
+    /// The state after `installed` was put on the target; the same again changes nothing. `None`: another operation has
+    /// put something there since, and this is told too late
+    pub fn after(before: Option<Self>, target_id: Address, installed: Installed) -> Option<Self> {
         match before {
             Some(before) if before.current.operation_id == installed.operation_id => {
-                Self { current: installed, ..before }
+                Some(Self { current: installed, ..before })
             }
-            Some(before) => Self { target_id, current: installed, previous: Some(before.current) },
-            None => Self { target_id, current: installed, previous: None },
+            Some(before) if before.current.at > installed.at => None,
+            Some(before) => Some(Self { target_id, current: installed, previous: Some(before.current) }),
+            None => Some(Self { target_id, current: installed, previous: None }),
         }
     }
 }
@@ -101,11 +103,19 @@ mod tests {
     #[test]
     fn a_report_that_comes_twice_does_not_forget_what_was_there_before() {
         let target: Address = "target.staging.stg-1".parse().unwrap();
-        let first = TargetState::after(None, target.clone(), installed("1", 1));
-        let second = TargetState::after(Some(first), target.clone(), installed("2", 2));
-        let again = TargetState::after(Some(second.clone()), target, installed("2", 2));
+        let first = TargetState::after(None, target.clone(), installed("1", 1)).unwrap();
+        let second = TargetState::after(Some(first), target.clone(), installed("2", 2)).unwrap();
+        let again = TargetState::after(Some(second.clone()), target, installed("2", 2)).unwrap();
         assert_eq!(again, second);
         assert_eq!(again.previous, Some(installed("1", 1)));
+    }
+
+    #[test]
+    fn a_report_that_comes_after_a_later_deployment_changes_nothing() {
+        let target: Address = "target.staging.stg-1".parse().unwrap();
+        let later = Installed { at: Time::from(Millis(2)), ..installed("2", 2) };
+        let state = TargetState::after(None, target.clone(), later).unwrap();
+        assert_eq!(TargetState::after(Some(state), target, installed("1", 1)), None);
     }
 
     #[test]

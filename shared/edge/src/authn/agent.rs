@@ -1,6 +1,7 @@
 //! Agents: `wea_<agent id>_<secret>`, of which only the hash is kept
 //!
-//! What is kept of one that has been used never changes, so a process reads it once in a while and not for every call.
+//! What is kept of one never changes once its agent has sent a heartbeat, so a process reads it once in a while and not
+//! for every call.
 
 use super::{Caller, is_secret_of, new_secret, unknown};
 use crate::{Cx, Problem, Proof, authz, wire::secret::Secret};

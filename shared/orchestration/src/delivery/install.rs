@@ -12,7 +12,8 @@ use weir_store::{Entity as _, Key, TransactError, Write};
 /// How often a write that met another one is made again
 const TRIES: u32 = 5;
 
-/// Records that `target` has `installed`, and the sticker that says so. The same again changes nothing
+/// Records that `target` has `installed`, and the sticker that says so. The same again changes nothing, and so does what
+/// was held up until another operation had put something there
 pub async fn record_installed(
     engine: &Engine,
     scope: &Scope,
@@ -24,6 +25,7 @@ pub async fn record_installed(
         let before = target_state(engine, scope, target).await?;
         let expected = before.as_ref().map(|(_, version)| *version);
         let after = TargetState::after(before.map(|(state, _)| state), target.clone(), installed.clone());
+        let Some(after) = after else { return Ok(()) };
         let mut writes = vec![put(record(scope, &after)?, expected)];
         if let Some(sticker) = &sticker {
             let key = Key::entity(scope, VersionSticker::KIND, target);

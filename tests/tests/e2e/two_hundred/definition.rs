@@ -1,8 +1,8 @@
 //! What is run: a plan of 200 nodes, drawn by a template over four targets, and a small one to hold and to cancel
 //!
 //! Two lanes of 90 steps of one second each, with two gates across both of them, are the longest way through it. What
-//! trouble is made for stands beside them: a lane whose agent is killed, one that the test does by hand, calls over
-//! HTTP. They have some time to spare.
+//! trouble is made for stands beside them, with time to spare: a lane whose agent is killed, one that the test does by
+//! hand, calls over HTTP.
 
 use serde_json::{Value, json};
 
