@@ -42,8 +42,8 @@ pub struct State {
     pub blobs: BTreeMap<String, Vec<u8>>,
     pub fetched: Vec<String>,
     pub heartbeats: Vec<Heartbeat>,
-    /// Requests by path and `Idempotency-Key`, in the order they came
-    pub posts: Vec<(String, Option<String>)>,
+    /// Requests by path and body, in the order they came
+    pub posts: Vec<(String, Vec<u8>)>,
     /// Answers by key, with the body they were given for
     pub answers: BTreeMap<String, (Value, Value)>,
     pub registrations: usize,
