@@ -176,7 +176,8 @@ fn config(url: &str) -> SdkConfig {
 /// Whether the endpoint is an emulator with proxy mode; fails if nothing answers
 async fn identify(url: &str) -> Result<Runs> {
     let fail = |reason: String| LocalError::Endpoint { url: url.to_owned(), reason };
-    let client = net::client(Duration::from_secs(10))?;
+    // LocalStack reads the descriptions of all services at the first path that it does not know, and nothing else meanwhile.
+    let client = net::client(Duration::from_secs(60))?;
     let ministack = client.get(format!("{url}/_ministack/health")).send().await;
     let ministack = ministack.map_err(|error| fail(chain(&error)))?;
     if ministack.status().is_success()
