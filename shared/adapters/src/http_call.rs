@@ -43,7 +43,7 @@ struct Ask {
     url: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
-    /// Sent as JSON
+    /// Sent as JSON, with the secrets that its texts name
     #[serde(default)]
     body: Option<Value>,
     /// Any status of success where it says nothing
@@ -103,7 +103,7 @@ impl HttpCall {
 
     async fn send(&self, call: &Call, ask: &Ask, method: Method, url: &Url) -> Result<Response, Failed> {
         let body = match &ask.body {
-            Some(body) => body.to_string(),
+            Some(body) => self.secrets.fill_value(call, body)?.to_string(),
             None => String::new(),
         };
         let timeout = Duration::from_secs(ask.timeout_s.max(1)).min(call.time_limit);

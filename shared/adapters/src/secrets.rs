@@ -3,6 +3,7 @@
 //! A contract holds `${NAME}`; the value is put in where it is sent, and nowhere else.
 
 use crate::{Call, Failed};
+use serde_json::Value;
 use std::{collections::BTreeMap, fmt};
 
 /// Values by name
@@ -60,6 +61,44 @@ impl Secrets {
         Ok(filled)
     }
 
+    /// `value` with every `${NAME}` in its texts replaced that the contract lets the job see; others are what they say,
+    /// since whoever gave the job its inputs may have written them
+    pub fn fill_value(&self, call: &Call, value: &Value) -> Result<Value, Failed> {
+        Ok(match value {
+            Value::String(text) => Value::String(self.fill_seen(call, text)?),
+            Value::Array(items) => {
+                items.iter().map(|item| self.fill_value(call, item)).collect::<Result<_, _>>()?
+            }
+            Value::Object(fields) => {
+                let filled = fields.iter().map(|(name, it)| Ok((name.clone(), self.fill_value(call, it)?)));
+                Value::Object(filled.collect::<Result<_, Failed>>()?)
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+        })
+    }
+
+    fn fill_seen(&self, call: &Call, text: &str) -> Result<String, Failed> {
+        let (mut filled, mut rest) = (String::new(), text);
+        while let Some((before, after)) = rest.split_once("${") {
+            filled.push_str(before);
+            rest = match after
+                .split_once('}')
+                .filter(|(name, _)| call.secrets.iter().any(|seen| seen == name))
+            {
+                Some((name, tail)) => {
+                    filled.push_str(self.seen_by(call, name)?);
+                    tail
+                }
+                None => {
+                    filled.push_str("${");
+                    after
+                }
+            };
+        }
+        filled.push_str(rest);
+        Ok(filled)
+    }
+
     /// The value called `name`, if the contract lets the job see it
     fn seen_by(&self, call: &Call, name: &str) -> Result<&str, Failed> {
         if !call.secrets.iter().any(|seen| seen == name) {
@@ -83,6 +122,7 @@ fn name(reference: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_secret_is_put_in_where_the_contract_lets_it_be_seen() {
@@ -102,6 +142,12 @@ mod tests {
             }
         }
         assert_eq!(secrets.value("${TOKEN}").unwrap(), "s3cr3t");
+        let body = json!({ "${TOKEN}": ["a ${TOKEN} b ${OTHER} ${", 1], "x": { "y": "${TOKEN}${TOKEN}" } });
+        assert_eq!(
+            secrets.fill_value(&call, &body).unwrap(),
+            json!({ "${TOKEN}": ["a s3cr3t b ${OTHER} ${", 1], "x": { "y": "s3cr3ts3cr3t" } })
+        );
+        assert_eq!(secrets.fill_value(&call, &json!("${GONE}")).unwrap_err().code, "secret_missing");
         assert_eq!(secrets.value("s3cr3t").unwrap_err().code, "bad_inputs");
     }
 

@@ -13,6 +13,7 @@ use weir_adapters::{
 };
 use weir_domain::{
     canonical::Digest,
+    definition::spec::SecretRef,
     engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation},
     id::OperationId,
     plan::{JobContract, NodeStatus},
@@ -97,14 +98,14 @@ impl Engine {
         let token = bits.iter().fold(PREFIX.to_owned(), |token, byte| format!("{token}{byte:02x}"));
         let scope = &operation.info.scope;
         let expires_at = node.deadline.unwrap_or_else(|| self.clock.now());
-        let signed_with = contract.inputs.get("sign_with").and_then(|it| it.as_str());
+        let signed_with = signed_with(contract)?;
         let row = CallbackRow {
             hash: Digest::of_bytes(token.as_bytes()),
             scope: scope.clone(),
             operation: operation.info.operation_id,
             ordinal: node.ordinal,
             attempt: node.attempt,
-            signed_with: signed_with.and_then(name).map(str::to_owned),
+            signed_with,
             expires_at,
         };
         let kept = async {
@@ -175,7 +176,12 @@ impl Engine {
     }
 }
 
-/// The name in `${NAME}`
-fn name(reference: &str) -> Option<&str> {
-    reference.strip_prefix("${")?.strip_suffix('}')
+/// The name of the secret that a callback is to be signed with, where the job's request is signed
+///
+/// What is signed with something that has no name cannot be checked, and is not left unchecked.
+fn signed_with(contract: &JobContract) -> Result<Option<String>, Failed> {
+    let Some(said) = contract.inputs.get("sign_with").filter(|it| !it.is_null()) else { return Ok(None) };
+    let secret = said.as_str().and_then(|it| it.parse::<SecretRef>().ok());
+    let unclear = || Failed::terminal("bad_inputs", "`sign_with` is the name of one secret, `${NAME}`");
+    Ok(Some(secret.ok_or_else(unclear)?.name().to_owned()))
 }

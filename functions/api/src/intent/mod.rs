@@ -7,6 +7,8 @@ mod output_tests;
 #[cfg(test)]
 mod scenario_tests;
 #[cfg(test)]
+mod secret_tests;
+#[cfg(test)]
 mod tests;
 
 pub use create::IntentCreate;

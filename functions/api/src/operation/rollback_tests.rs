@@ -224,3 +224,25 @@ async fn a_dry_run_says_that_it_can_be_got_back() {
     let preview = reply.read::<IntentPlanned>(200).preview.unwrap();
     assert_eq!(json!(preview.reversibility), "reversible", "{preview:?}");
 }
+
+#[tokio::test]
+async fn a_step_of_a_delivery_that_asks_for_it_takes_it_back_where_the_environment_would_stop() {
+    let shop = Shop::open().await;
+    let staging = json!({ "order_index": 1, "delivery": { "strategy": "rolling", "batch_size": 1, "on_failure": "stop" } });
+    shop.api.resource(&shop.scope, "environment.staging", staging).await;
+    shop.stage(shop.release).await;
+    for (on_failure, is_taken_back) in [("fail", false), ("rollback", true)] {
+        let template = json!({ "version": 2, "nodes": [
+            { "id": "deploy", "type": "job", "capability": "deploy.host", "for_each": "target" },
+            { "id": "verify", "type": "verification", "capability": "verify.http", "for_each": "target",
+              "depends_on": ["deploy"], "on_failure": on_failure },
+        ]});
+        shop.api.resource(&shop.scope, "template.deploy-host", template).await;
+        let release = shop.ready(if is_taken_back { "1.2.0" } else { "1.1.0" }).await;
+        let operation = shop.promote(release, "environment.staging").await.promotion.workflow_run_id;
+        shop.deploy("stg-1").await;
+        shop.job(operation, "verify.stg-1", false).await;
+        shop.end(operation).await;
+        assert_eq!(way_back(&shop, operation).await.is_some(), is_taken_back, "{on_failure}");
+    }
+}

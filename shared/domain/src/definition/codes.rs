@@ -106,7 +106,10 @@ codes! {
         "The policies that hold in the environment have no eligible group in common, so that a promotion would wait for ever.";
     ExpressionWrong = "W0221", "a condition or reference of a template is not right",
         "A reference is `${inputs.<name>}`, `${target.<field>}`, `${resource.<field>}` or `${each}`; a condition compares them, as \
-         in `${inputs.mode} == 'full'`. Inputs are declared by the same template.";
+         in `${inputs.mode} == 'full'`. Inputs are declared by the same template. `${NAME}`, in capitals, names a secret.";
+    DeliveryCannot = "W0222", "a template of deliveries asks for what no delivery does",
+        "Scenarios that deploy, promote or roll back environments lay their template out target by target. What they do not do \
+         is refused here, so that it is not found out in the middle of a delivery.";
     SecretLiteral = "W0301", "a secret is written out",
         "Definitions are shared and kept for ever. Write `${NAME}` here and the value into the git-ignored `.env`; and \
          change the secret if this file was ever committed.";

@@ -7,6 +7,7 @@ use super::{
     codes::Code,
     declared::{Declarations, Declared, declarations},
     diagnostic::{Diagnostic, Diagnostics, Place},
+    recipes::Recipes,
     resolve::Names,
     shape::{self, Shape},
     spec::{self, ApprovalRule, Environment, Ownership, Policy, Scenario},
@@ -103,6 +104,7 @@ pub fn read(bundle: &Bundle, applied: Option<&State>) -> Result<Reading, NotCano
     check_tenants(&resources, &mut diagnostics);
     check_approvals(&resources, &mut diagnostics);
     check_risks(&resources, &mut diagnostics);
+    Recipes { resources: &resources, declared: &declared }.check(&mut diagnostics);
     let refused = diagnostics.refuse();
     let definition = match workspace.filter(|_| !refused) {
         Some(workspace) => Some(Definition { workspace, digest: bundle.digest()?, resources }),

@@ -8,16 +8,16 @@
 
 use super::{
     BATCH_CHECK, PlanError,
-    binding::{Offers, Requirement, Site, resolve},
-    fragment::{self, Place, object},
+    binding::{Offers, Requirement, resolve},
+    fragment::{self, Place, Recipe, object},
     gates,
-    template::summed,
+    template::{step::asked, summed},
 };
 use crate::{
     canonical::Digest,
     definition::{
         address::Address,
-        spec::{self, Component, Delivery, Environment, Policy, Template},
+        spec::{self, Component, Delivery, Environment, Policy},
     },
     gate::GateContext,
     id::ReleaseId,
@@ -62,7 +62,7 @@ pub struct DeliveryRequest<'a> {
     /// What is brought
     pub components: Vec<Deployable<'a>>,
     /// How one component is brought to one target
-    pub template: &'a Template,
+    pub recipe: Recipe<'a>,
 }
 
 /// Targets that are to get back what they had before
@@ -73,20 +73,21 @@ pub struct RollbackRequest<'a> {
     /// What each target gets back
     pub targets: Vec<(Address, Deployable<'a>)>,
     /// How one component is brought to one target
-    pub template: &'a Template,
+    pub recipe: Recipe<'a>,
 }
 
 /// What provides what a delivery requires, node by node, as for any scenario
 ///
 /// Its targets are what it is about, so each has to be served by an agent that can; there is no other one to turn to.
-pub fn bind_delivery(template: &Template, sites: &[Site], offers: &Offers) -> Vec<ResourceBinding> {
+pub fn bind_delivery(recipe: &Recipe<'_>, offers: &Offers) -> Vec<ResourceBinding> {
+    let Recipe { template, sites, .. } = *recipe;
     let addresses: Vec<Address> = sites.iter().map(|site| site.address.clone()).collect();
     let names = fragment::short_names(&addresses);
     let mut bindings = Vec::new();
     for site in sites {
         let name = names.get(&site.address).map_or("", String::as_str);
         for spec in &template.nodes {
-            let Some(capability) = &spec.capability else { continue };
+            let Ok(capability) = asked(spec, recipe.job(spec)) else { continue };
             let id = format!("{}.{name}", spec.id);
             let constraints = spec.constraints.clone();
             let requirement = Requirement { id, capability, site: Some(site), constraints };
@@ -112,7 +113,7 @@ pub fn plan_delivery(request: &DeliveryRequest<'_>) -> Result<Graph, PlanError> 
             .map(move |what| (target.clone(), what, suffix(&name, what, request.components.len())))
     });
     let targets = places.map(Iterator::collect).collect();
-    roll(&mut nodes, targets, after, request.template, &request.environment_spec.delivery, Some(request))?;
+    roll(&mut nodes, targets, after, request.recipe, &request.environment_spec.delivery, Some(request))?;
     Ok(Graph::new(nodes)?)
 }
 
@@ -133,7 +134,7 @@ pub fn plan_rollback(request: &RollbackRequest<'_>) -> Result<Graph, PlanError> 
         ..request.delivery.clone()
     };
     let mut nodes = Vec::new();
-    roll(&mut nodes, places.collect(), BTreeSet::new(), request.template, &delivery, None)?;
+    roll(&mut nodes, places.collect(), BTreeSet::new(), request.recipe, &delivery, None)?;
     Ok(Graph::new(nodes)?)
 }
 
@@ -144,7 +145,7 @@ fn roll(
     nodes: &mut Vec<PlanNode>,
     targets: Vec<Target<'_>>,
     mut after: BTreeSet<NodeId>,
-    template: &Template,
+    recipe: Recipe<'_>,
     delivery: &Delivery,
     frozen_by: Option<&DeliveryRequest<'_>>,
 ) -> Result<(), PlanError> {
@@ -166,7 +167,7 @@ fn roll(
         policy: None,
         inputs: &inputs,
     });
-    let laying = Laying { template, on_failure, gates: context.as_ref() };
+    let laying = Laying { recipe, on_failure, gates: context.as_ref() };
     for (number, batch) in (1..).zip(targets.chunks(size.max(1))) {
         if let Some(request) = frozen_by.filter(|_| number > 1) {
             // A window that began, or ended, while an earlier batch ran holds this one.
@@ -190,7 +191,7 @@ fn roll(
 
 /// How every target is laid
 struct Laying<'a> {
-    template: &'a Template,
+    recipe: Recipe<'a>,
     on_failure: OnFailure,
     gates: Option<&'a GateContext<'a>>,
 }
@@ -207,7 +208,7 @@ impl Laying<'_> {
         let mut after = after.clone();
         for (target, what, suffix) in target {
             let place = Place { target, what, suffix };
-            let laid = fragment::lay(self.template, &place, &after, self.on_failure, self.gates)?;
+            let laid = fragment::lay(&self.recipe, &place, &after, self.on_failure, self.gates)?;
             after = laid.last.into_iter().collect();
             nodes.extend(laid.nodes.into_iter().map(|node| PlanNode { batch: Some(batch), ..node }));
         }

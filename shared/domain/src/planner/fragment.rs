@@ -1,19 +1,67 @@
 //! One template, laid over one place: the nodes that bring one component to one target
 
 use super::{
-    COMMAND_RUN, DEPLOY_HOST, Deployable, HTTP_CALL, LAMBDA_INVOKE, PlanError, VERIFY_COMMAND, VERIFY_HTTP,
-    VERIFY_METRIC, VERIFY_TCP, gate_node,
+    DEPLOY_HOST, Deployable, Performer, PlanError, Site, VERIFY_HTTP, gate_node, inputs,
+    template::{
+        step::{Step, asked, said},
+        target_facts,
+    },
 };
 use crate::{
     definition::{
         address::Address,
-        spec::{ForEach, GateConfig, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template},
+        expression::{self, Facts, Root},
+        secrets::{Misplaced, misplaced},
+        spec::{
+            ForEach, FreeForm, GateConfig, Job, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template,
+        },
     },
     gate::GateContext,
-    plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
+    plan::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode},
+    planner,
 };
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// How anything is brought to a target, and what its references may refer to
+#[derive(Debug, Clone, Copy)]
+pub struct Recipe<'a> {
+    /// The steps
+    pub template: &'a Template,
+    /// The jobs that its steps may share
+    pub jobs: &'a BTreeMap<Address, Job>,
+    /// What is said of the targets
+    pub sites: &'a [Site],
+}
+
+/// What a delivery gives a template that asks for it; nobody gives it anything else
+pub const DELIVERY_INPUTS: [&str; 4] = ["release", "version", "component", "environment"];
+
+impl Recipe<'_> {
+    /// The job that a step shares
+    pub(super) fn job(&self, spec: &NodeSpec) -> Option<&Job> {
+        spec.job.as_ref().and_then(|job| self.jobs.get(job.address()))
+    }
+
+    /// What a step at `place` may refer to
+    fn facts(&self, place: &Place<'_>) -> Result<Facts, PlanError> {
+        let site = self.sites.iter().find(|site| site.address == *place.target);
+        let Place { what, .. } = place;
+        let given = object(json!({
+            "release": what.release,
+            "version": what.version,
+            "component": what.component,
+            "environment": site.map(|site| &site.spec.environment),
+        }));
+        let asked = given.into_iter().filter(|(name, _)| self.template.inputs.contains_key(name));
+        let inputs = inputs::complete(&self.template.inputs, &asked.collect())?;
+        let facts = Facts::default().with(Root::Inputs, Value::Object(inputs));
+        Ok(match site {
+            Some(site) => facts.with(Root::Target, target_facts(site)),
+            None => facts,
+        })
+    }
+}
 
 /// One component on one target
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +87,14 @@ pub(super) struct Fragment {
 ///
 /// Without a context for its gates it has none: nothing may stand between a failed deployment and what worked before it.
 pub(super) fn lay(
-    template: &Template,
+    recipe: &Recipe<'_>,
     place: &Place<'_>,
     after: &BTreeSet<NodeId>,
     on_failure: OnFailure,
     gates: Option<&GateContext<'_>>,
 ) -> Result<Fragment, PlanError> {
+    let template = recipe.template;
+    let facts = recipe.facts(place)?;
     let name = |id: &str| format!("{id}.{}", place.suffix).parse::<NodeId>();
     let is_in = |spec: &NodeSpec| gates.is_some() || spec.node_type != TemplateNodeType::Gate;
     let own = || template.nodes.iter().filter(|spec| is_in(spec));
@@ -54,7 +104,7 @@ pub(super) fn lay(
         let id = name(&spec.id)?;
         let mut node = match (gates, &spec.gate) {
             (Some(context), Some(config)) => gate(spec, id.clone(), place, config, context)?,
-            (Some(_) | None, _) => plan_node(spec, id.clone(), place)?,
+            (Some(_) | None, _) => plan_node(recipe, spec, id.clone(), (place, &facts), gates.is_some())?,
         };
         node.on_failure = match spec.on_failure {
             // A delivery that counts failed targets passes by those; a denial is overruled by nobody.
@@ -123,7 +173,13 @@ fn refuse_layout(spec: &NodeSpec) -> Result<(), PlanError> {
     Err(PlanError::NotHere { node: spec.id.clone(), what })
 }
 
-fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode, PlanError> {
+fn plan_node(
+    recipe: &Recipe<'_>,
+    spec: &NodeSpec,
+    id: NodeId,
+    (place, facts): (&Place<'_>, &Facts),
+    may_be_unbound: bool,
+) -> Result<PlanNode, PlanError> {
     refuse_layout(spec)?;
     let node_type = match spec.node_type {
         TemplateNodeType::Job => NodeType::Job,
@@ -136,34 +192,29 @@ fn plan_node(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> Result<PlanNode,
             return Err(PlanError::NodeType { node: spec.id.clone(), node_type: spec.node_type.to_string() });
         }
     };
-    let capability = spec.capability.clone().unwrap_or_default();
-    let (runs, inputs) = match capability.as_str() {
-        DEPLOY_HOST => (Executor::Agent(place.target.clone()), deploy_inputs(place)?),
-        VERIFY_HTTP => (Executor::Job, verify_inputs(spec, place)),
-        VERIFY_TCP | VERIFY_METRIC | HTTP_CALL | LAMBDA_INVOKE => (Executor::Job, given(spec, place)),
-        COMMAND_RUN | VERIFY_COMMAND => (Executor::Agent(place.target.clone()), commanded(spec, place)?),
-        _ => return Err(PlanError::Unbound { node: spec.id.clone(), capability }),
+    let capability = asked(spec, recipe.job(spec))?;
+    let said = said(spec, recipe.job(spec));
+    refuse_secrets(spec, Some(capability), &said)?;
+    let wrong = |error| PlanError::Expression { node: spec.id.clone(), error };
+    let with = expression::fill_fields(&said, facts).map_err(wrong)?;
+    let known = planner::capability(capability).map(|known| known.by);
+    let (runs, inputs) = match (capability, known) {
+        (DEPLOY_HOST, _) => (Executor::Agent(place.target.clone()), deploy_inputs(place)?),
+        (VERIFY_HTTP, _) => (Executor::Job, verify_inputs(with, place)),
+        (_, Some(Performer::Job)) => (Executor::Job, given(with, place)),
+        (_, Some(Performer::Agent)) => (Executor::Agent(place.target.clone()), given(with, place)),
+        // Its plan says what is missing. On the way back nobody is there to read that.
+        (_, Some(Performer::Engine) | None) if may_be_unbound => (Executor::Job, given(with, place)),
+        (_, Some(Performer::Provider | Performer::Engine) | None) => {
+            return Err(PlanError::Unbound { node: spec.id.clone(), capability: capability.to_owned() });
+        }
     };
     let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
     let mut node = PlanNode::new(id, node_type, format!("{title} {}", place.suffix), runs);
     node.target = Some(place.target.clone());
-    node.requires = vec![capability.clone()];
-    let (outputs, secrets) = (outputs(&inputs), secrets(&inputs));
-    node.job_contract = Some(JobContract {
-        capability,
-        inputs,
-        outputs,
-        timeout_s: spec.timeout_s,
-        attempts: spec.attempts,
-        backoff: Backoff {
-            base_s: spec.backoff.initial_s,
-            factor: spec.backoff.factor,
-            max_s: spec.backoff.max_s,
-        },
-        idempotency: Idempotency::Natural,
-        secrets,
-        deadline_s: None,
-    });
+    node.requires = vec![capability.to_owned()];
+    let step = Step { spec, job: recipe.job(spec), said: &said };
+    node.job_contract = Some(step.contract(capability, inputs, Idempotency::Natural)?);
     Ok(node)
 }
 
@@ -195,8 +246,7 @@ fn deploy_inputs(place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
 }
 
 /// How the target is asked: as the component says, and where it does not, as the template says
-fn verify_inputs(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
-    let mut inputs = object(serde_json::to_value(&spec.with).unwrap_or_default());
+fn verify_inputs(mut inputs: FreeForm, place: &Place<'_>) -> Map<String, Value> {
     let health = place.what.spec.run.as_ref().and_then(|run| run.health.as_ref());
     if let Some(health) = health {
         inputs.extend(object(serde_json::to_value(health).unwrap_or_default()));
@@ -206,16 +256,9 @@ fn verify_inputs(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
 }
 
 /// What the template says, for this target
-fn given(spec: &NodeSpec, place: &Place<'_>) -> Map<String, Value> {
-    let mut inputs = object(serde_json::to_value(&spec.with).unwrap_or_default());
+fn given(mut inputs: FreeForm, place: &Place<'_>) -> Map<String, Value> {
     inputs.extend(object(json!({ "target": place.target })));
     inputs
-}
-
-/// What the agent is told to run. It would be told of a secret by its name only, and take that for the value
-fn commanded(spec: &NodeSpec, place: &Place<'_>) -> Result<Map<String, Value>, PlanError> {
-    let inputs = given(spec, place);
-    if secrets(&inputs).is_empty() { Ok(inputs) } else { Err(PlanError::AgentSecrets(spec.id.clone())) }
 }
 
 /// The names of what the step is to keep of its answer
@@ -224,14 +267,19 @@ pub(super) fn outputs(inputs: &Map<String, Value>) -> Vec<String> {
     named.into_iter().flat_map(Map::keys).cloned().collect()
 }
 
-/// The names of the secrets that the step asks for, as `${NAME}` anywhere in what it is given
-pub(super) fn secrets(inputs: &Map<String, Value>) -> Vec<String> {
-    let text = Value::from(inputs.clone()).to_string();
-    let asked = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
-    let is_name =
-        |name: &&str| name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-    let names: BTreeSet<&str> = asked.map(|(name, _)| name).filter(is_name).collect();
-    names.into_iter().map(str::to_owned).collect()
+/// What a step names of secrets, whoever does it has to fill in
+pub(super) fn refuse_secrets(
+    spec: &NodeSpec,
+    capability: Option<&str>,
+    said: &Map<String, Value>,
+) -> Result<(), PlanError> {
+    match misplaced(capability.unwrap_or_default(), said) {
+        Some(Misplaced { message, help, .. }) => Err(PlanError::Node {
+            node: spec.id.clone(),
+            problem: format!("cannot be planned: {message}; {help}"),
+        }),
+        None => Ok(()),
+    }
 }
 
 pub(super) fn object(value: Value) -> Map<String, Value> {

@@ -15,6 +15,8 @@ mod gates;
 mod inputs;
 mod outputs;
 mod preview;
+#[cfg(test)]
+mod recipe_tests;
 mod select;
 mod template;
 #[cfg(test)]
@@ -36,7 +38,7 @@ pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild}
 pub use delivery::{
     DeliveryRequest, Deployable, RollbackRequest, bind_delivery, plan_delivery, plan_rollback,
 };
-pub use fragment::Place;
+pub use fragment::{DELIVERY_INPUTS, Place, Recipe};
 pub use gates::gate_node;
 pub use outputs::{collect_outputs, output_nodes};
 pub use preview::{BlastRadius, GateAhead, Preview, Quorum, missing, preview};
@@ -75,9 +77,6 @@ pub enum PlanError {
     /// A component that has to run needs secrets, which agents are not given
     #[error("`{0}` needs secrets in its environment (`run.secret_env`), which agents are not given")]
     Secrets(Address),
-    /// A node that runs on an agent needs secrets, which agents are not given
-    #[error("node `{0}` asks for secrets, which agents are not given")]
-    AgentSecrets(String),
     /// The template uses what this version does not carry out
     #[error("node `{node}` of the template is of type `{node_type}`, which cannot be planned here")]
     NodeType {

@@ -7,6 +7,7 @@ use crate::{
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 fn environment(extra: &Value) -> Environment {
     let mut spec = json!({ "order_index": 1 });
@@ -55,7 +56,7 @@ fn plan_by(
             version: "1.0.0".to_owned(),
             spec: &component,
         }],
-        template,
+        recipe: Recipe { template, jobs: &BTreeMap::new(), sites: &[] },
     })
 }
 
@@ -109,7 +110,11 @@ fn no_gate_stands_on_the_way_back() {
     };
     let delivery = environment(&json!({})).delivery;
     let targets = vec![("target.e.t-1".parse().unwrap(), what)];
-    let request = RollbackRequest { delivery: &delivery, targets, template: &template };
+    let request = RollbackRequest {
+        delivery: &delivery,
+        targets,
+        recipe: Recipe { template: &template, jobs: &BTreeMap::new(), sites: &[] },
+    };
     let graph = plan_rollback(&request).unwrap();
     let laid: Vec<_> =
         graph.nodes().iter().map(|node| (node.node_id.as_str(), node.depends_on.len())).collect();
@@ -118,11 +123,6 @@ fn no_gate_stands_on_the_way_back() {
 
 #[test]
 fn each_target_is_bound_to_an_agent_that_serves_it_or_is_told_why_not() {
-    let site = |name: &str| {
-        let spec = json!({ "environment": "environment.e", "target_type": "host" });
-        let spec = serde_json::from_value(spec).unwrap();
-        Site { address: format!("target.e.{name}").parse().unwrap(), spec, region: None }
-    };
     let agent = AgentOffer {
         name: "one".to_owned(),
         version: "1.0.0".to_owned(),
@@ -130,7 +130,10 @@ fn each_target_is_bound_to_an_agent_that_serves_it_or_is_told_why_not() {
         targets: vec!["target.e.t-1".parse().unwrap()],
     };
     let offers = Offers { agents: vec![agent], providers: Vec::new(), version: "0.1.0".to_owned() };
-    let bindings = bind_delivery(&template(), &[site("t-1"), site("t-2")], &offers);
+    let bindings = bind_delivery(
+        &Recipe { template: &template(), jobs: &BTreeMap::new(), sites: &[site("t-1"), site("t-2")] },
+        &offers,
+    );
     let told: Vec<_> =
         bindings.iter().map(|it| (it.requirement_id.as_str(), it.resolution_reason.as_str())).collect();
     assert_eq!(
@@ -142,6 +145,12 @@ fn each_target_is_bound_to_an_agent_that_serves_it_or_is_told_why_not() {
             ("verify.t-2", "weir 0.1.0: chosen"),
         ]
     );
+}
+
+fn site(name: &str) -> Site {
+    let spec = json!({ "environment": "environment.e", "target_type": "host", "labels": { "zone": "a" } });
+    let spec = serde_json::from_value(spec).unwrap();
+    Site { address: format!("target.e.{name}").parse().unwrap(), spec, region: None }
 }
 
 fn ordinal(graph: &Graph, id: &str) -> u32 {
@@ -258,7 +267,11 @@ fn what_cannot_be_planned_is_refused_with_what_is_missing() {
         version: "1.0.0".to_owned(),
         spec: &component,
     };
-    let request = RollbackRequest { delivery: &delivery, targets: vec![(target, what)], template: &odd };
+    let request = RollbackRequest {
+        delivery: &delivery,
+        targets: vec![(target, what)],
+        recipe: Recipe { template: &odd, jobs: &BTreeMap::new(), sites: &[] },
+    };
     let error = plan_rollback(&request).unwrap_err();
     assert!(error.to_string().contains("deploy.moon"), "{error}");
 }
@@ -308,7 +321,8 @@ fn what_weir_calls_itself_is_a_job_that_names_its_outputs_and_secrets() {
     let template: Template = serde_json::from_value(json!({ "version": 1, "nodes": [
         { "id": "call", "type": "job", "capability": "http.call", "with": {
             "url": "https://hooks.example.org/x", "sign_with": "${HOOK}",
-            "headers": { "authorization": "Bearer ${TOKEN}" }, "outputs": { "id": "/id" } } },
+            "headers": { "authorization": "Bearer ${TOKEN}" }, "outputs": { "id": "/id" },
+            "body": { "zone": "${target.labels.zone}", "on": "${target}" } } },
         { "id": "tcp", "type": "verification", "capability": "verify.tcp", "depends_on": ["call"] },
         { "id": "rate", "type": "verification", "capability": "verify.metric", "depends_on": ["call"] },
         { "id": "smoke", "type": "job", "capability": "lambda.invoke", "depends_on": ["call"] },
@@ -324,8 +338,10 @@ fn what_weir_calls_itself_is_a_job_that_names_its_outputs_and_secrets() {
         spec: &component,
     };
     let place = Place { target: &target, what: &what, suffix: "t-1" };
+    let (jobs, sites) = (BTreeMap::new(), [site("t-1")]);
+    let recipe = Recipe { template: &template, jobs: &jobs, sites: &sites };
     let laid =
-        fragment::lay(&template, &place, &std::collections::BTreeSet::new(), OnFailure::Fail, None).unwrap();
+        fragment::lay(&recipe, &place, &std::collections::BTreeSet::new(), OnFailure::Fail, None).unwrap();
     assert!(laid.nodes.iter().all(|node| node.runs == Executor::Job));
     let call = laid.nodes[0].job_contract.as_ref().unwrap();
     assert_eq!(
@@ -333,5 +349,11 @@ fn what_weir_calls_itself_is_a_job_that_names_its_outputs_and_secrets() {
         (vec!["id".to_owned()], vec!["HOOK".to_owned(), "TOKEN".to_owned()])
     );
     assert_eq!(call.inputs["target"], json!("target.e.t-1"));
+    assert_eq!(
+        call.inputs["body"],
+        json!({ "zone": "a", "on": "target.e.t-1" }),
+        "what it refers to is filled in"
+    );
+    assert_eq!(call.inputs["sign_with"], json!("${HOOK}"), "and secrets are not");
     assert!(laid.nodes[1].job_contract.as_ref().unwrap().secrets.is_empty());
 }

@@ -2,17 +2,18 @@
 
 use super::DeliveryError;
 use crate::{Engine, EngineError, intents::IntentRequest, scenario};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     definition::{
         address::{Address, Kind},
-        spec::{Component, Environment, Policy, Service, Target, Template},
+        spec::{Component, Environment, Job, Policy, Service, Target, Template},
     },
     delivery::{Release, TargetState},
     id::ReleaseId,
     plan::{Customization, ResourceBinding, ScenarioRef},
     planner::{
-        DeliveryRequest, Deployable, EXCLUSIVE_MAX, Offers, PlanError, Site, bind_delivery, customize, select,
+        DeliveryRequest, Deployable, EXCLUSIVE_MAX, Offers, PlanError, Recipe, Site, bind_delivery,
+        customize, select,
     },
     scope::Scope,
 };
@@ -28,6 +29,7 @@ pub(crate) struct Gathered {
     offers: Offers,
     components: Vec<(Address, Component)>,
     pub template: Template,
+    jobs: BTreeMap<Address, Job>,
     pub scenario: ScenarioRef,
     /// What was edited at the template's editable points
     pub customizations: Vec<Customization>,
@@ -71,6 +73,7 @@ pub(crate) async fn gather(
         offers: scenario::offers(engine, scope).await?,
         customizations,
         exclusive,
+        jobs: jobs(engine, scope, &template).await?,
         environment: environment.clone(),
         release,
         environment_spec,
@@ -93,13 +96,17 @@ impl Gathered {
                 .iter()
                 .filter_map(|(address, spec)| self.deployable(address, spec))
                 .collect(),
-            template: &self.template,
+            recipe: self.recipe(),
         }
     }
 
     /// What provides what it requires
     pub fn bindings(&self) -> Vec<ResourceBinding> {
-        bind_delivery(&self.template, &self.sites, &self.offers)
+        bind_delivery(&self.recipe(), &self.offers)
+    }
+
+    fn recipe(&self) -> Recipe<'_> {
+        Recipe { template: &self.template, jobs: &self.jobs, sites: &self.sites }
     }
 
     fn deployable<'a>(&self, address: &Address, spec: &'a Component) -> Option<Deployable<'a>> {
@@ -144,6 +151,22 @@ pub(crate) async fn recipe(
         template: Some(scenario.template.address().clone()),
     };
     Ok((scenario_ref, template))
+}
+
+/// The jobs that the steps of `template` share, as far as they are applied
+pub(crate) async fn jobs(
+    engine: &Engine,
+    scope: &Scope,
+    template: &Template,
+) -> Result<BTreeMap<Address, Job>, EngineError> {
+    let mut found = BTreeMap::new();
+    for named in template.nodes.iter().filter_map(|node| node.job.as_ref()) {
+        let address = named.address();
+        if let Some(job) = engine.resource::<Job>(scope, address).await? {
+            found.insert(address.clone(), job);
+        }
+    }
+    Ok(found)
 }
 
 /// The policies that hold in `environment`

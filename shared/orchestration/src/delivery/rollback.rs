@@ -3,7 +3,7 @@
 use super::{
     DeliveryError,
     conclude::was_deployed,
-    gather::{recipe, sites, target_state, targets},
+    gather::{jobs, recipe, sites, target_state, targets},
 };
 use crate::{
     Engine, EngineError,
@@ -18,8 +18,8 @@ use weir_domain::{
     delivery::Installed,
     engine::{NodeRun, Operation},
     id::DeploymentId,
-    plan::{DeliveryContext, Executor, Plan, PlanContext},
-    planner::{Deployable, Offers, RollbackRequest, Site, bind_delivery, plan_rollback},
+    plan::{self, DeliveryContext, Executor, NodeStatus, Plan, PlanContext},
+    planner::{Deployable, Offers, Recipe, RollbackRequest, Site, bind_delivery, plan_rollback},
     scope::Scope,
 };
 use weir_store::{Entity as _, Key};
@@ -31,7 +31,7 @@ pub(super) async fn start_rollback(
     nodes: &[NodeRun],
 ) -> Result<(), EngineError> {
     let Some(context) = delivery(engine, failed).await? else { return Ok(()) };
-    if context.delivery.on_failure != OnFailure::Rollback {
+    if context.delivery.on_failure != OnFailure::Rollback && !nodes.iter().any(asks_to_roll_back) {
         return Ok(());
     }
     let scope = &failed.info.scope;
@@ -49,16 +49,22 @@ pub(super) async fn start_rollback(
     }
     let targets =
         components.iter().map(|(target, installed, spec)| (target.clone(), deployable(installed, spec)));
-    let request =
-        RollbackRequest { delivery: &context.delivery, targets: targets.collect(), template: &template };
-    let graph = plan_rollback(&request).map_err(impossible)?;
     let (sites, offers) = around(engine, scope, &context, &components).await.map_err(impossible)?;
-    let bindings = bind_delivery(&template, &sites, &offers);
+    let jobs = jobs(engine, scope, &template).await?;
+    let recipe = Recipe { template: &template, jobs: &jobs, sites: &sites };
+    let request = RollbackRequest { delivery: &context.delivery, targets: targets.collect(), recipe };
+    let graph = plan_rollback(&request).map_err(impossible)?;
+    let bindings = bind_delivery(&recipe, &offers);
     let subject = context.environment.clone();
     let context =
         DeliveryContext { rollback_of: Some(DeploymentId::from(failed.info.operation_id)), ..context };
     let (scenario, context) = (Some(scenario), PlanContext::Delivery(context));
     rollback::place(engine, failed, WayBack { subject, scenario, context, graph, bindings }).await
+}
+
+/// Whether a step has failed whose template says that its failure takes everything back, whatever its environment says
+fn asks_to_roll_back(node: &NodeRun) -> bool {
+    node.status == NodeStatus::Failed && node.terms.on_failure == plan::OnFailure::Rollback
 }
 
 /// Where the way back goes, and who may go it: told, never a reason not to go

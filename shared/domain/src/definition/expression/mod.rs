@@ -1,7 +1,8 @@
 //! What a template may say instead of a value: `${inputs.region}`, `${target.labels.zone} == 'a'`
 //!
 //! A text that is one reference becomes what it refers to, with its type; references inside a longer text become
-//! texts. `$${` stands for `${`. Everything is known when a plan is made: nothing of this is left for the run, but what
+//! texts. `$${` stands for `${`, and so does the one before the name of a secret, `${NAME}` in capitals: that is left to
+//! whoever sends it. Everything is known when a plan is made: nothing of this is left for the run, but what
 //! a job will have given (`${outputs.id}`), which is for what undoes it and is filled in when that is planned.
 
 mod condition;
@@ -10,6 +11,7 @@ mod tests;
 
 pub use condition::Condition;
 
+use super::spec::SecretRef;
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -58,7 +60,8 @@ impl fmt::Display for Reference {
 pub enum ExpressionError {
     /// A reference that is not closed, or whose names are malformed
     #[error(
-        "`{0}` is no reference: write `${{inputs.<name>}}`, `${{target.<field>}}`, `${{resource.<field>}}` or `${{each}}`"
+        "`{0}` is no reference: write `${{inputs.<name>}}`, `${{target.<field>}}`, `${{resource.<field>}}` or `${{each}}`, \
+         and a secret as `${{NAME}}`, in capitals"
     )]
     Reference(String),
     /// A reference to what is not there
@@ -123,6 +126,11 @@ fn pieces(text: &str) -> Result<Vec<Piece>, ExpressionError> {
         plain.push_str(before);
         let end = from.find('}').ok_or_else(|| ExpressionError::Reference(clip(from)))?;
         let (inside, after) = (from.get(2..end).unwrap_or_default(), from.get(end + 1..).unwrap_or_default());
+        if let Some(secret) = from.get(..=end).filter(|it| it.parse::<SecretRef>().is_ok()) {
+            plain.push_str(secret);
+            rest = after;
+            continue;
+        }
         if !plain.is_empty() {
             found.push(Piece::Text(std::mem::take(&mut plain)));
         }

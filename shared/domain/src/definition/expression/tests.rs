@@ -18,6 +18,8 @@ fn a_reference_alone_keeps_its_type_and_within_a_text_becomes_one() {
         (json!("n=${inputs.count} in ${ inputs.region }"), json!("n=3 in eu")),
         (json!("$${inputs.count}"), json!("${inputs.count}")),
         (json!("100 $ and }"), json!("100 $ and }")),
+        (json!("Bearer ${TOKEN_2} in ${inputs.region}"), json!("Bearer ${TOKEN_2} in eu")),
+        (json!("$${TOKEN}"), json!("${TOKEN}")),
         (json!("${target}"), json!("target.e.t-1")),
         (json!({ "${inputs.count}": ["${target.labels.zone}", 1] }), json!({ "${inputs.count}": ["a", 1] })),
     ] {
@@ -34,7 +36,7 @@ fn what_refers_to_nothing_is_refused() {
     ] {
         assert_eq!(fill(&json!(written), &facts()).unwrap_err().to_string(), expected);
     }
-    for written in ["${", "${inputs}", "${secret.x}", "${inputs.a..b}", "${inputs.x!}"] {
+    for written in ["${", "${inputs}", "${secret.x}", "${inputs.a..b}", "${inputs.x!}", "${Token}"] {
         assert!(matches!(fill(&json!(written), &facts()), Err(ExpressionError::Reference(_))), "{written}");
     }
 }

@@ -1,9 +1,10 @@
 //! `job`: a job that templates share
 
-use super::{Backoff, FreeForm, Ownership, PackRef, Ref, SecretRef, Spec, Weight};
-use crate::definition::address::Kind;
+use super::{Backoff, Finding, FreeForm, Ownership, PackRef, Ref, SecretRef, Spec, Weight};
+use crate::definition::{address::Kind, codes::Code, expression, secrets::misplaced};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A job contract that templates share (requirement 000: job template)
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -11,7 +12,8 @@ use serde::{Deserialize, Serialize};
 pub struct Job {
     /// The capability that it needs, such as `deploy.host`
     pub capability: String,
-    /// What it is given, where the step says nothing else
+    /// What it is given, where the step says nothing else; may refer to what is known when it is planned, and name secrets as
+    /// `${NAME}` where what does it is told them
     #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
     pub with: FreeForm,
     /// The names of what it gives
@@ -57,6 +59,16 @@ impl Spec for Job {
     const KIND: Kind = Kind::Job;
     const OWNERSHIP: Ownership = Ownership::Either;
     const PROVIDER: &'static str = "weir.planner";
+
+    fn findings(&self) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if let Err(error) = expression::references(&Value::Object(self.with.clone())) {
+            let (path, message) = ("with".to_owned(), error.to_string());
+            found.push(Finding { path, code: Code::ExpressionWrong, message, help: None });
+        }
+        found.extend(misplaced(&self.capability, &self.with).map(|it| it.finding("with")));
+        found
+    }
 
     fn weigh_update(before: &Self, after: &Self) -> Weight {
         if after.secrets.iter().any(|secret| !before.secrets.contains(secret)) {

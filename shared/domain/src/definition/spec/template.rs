@@ -76,7 +76,9 @@ pub struct NodeSpec {
     /// What it waits for, if it is a gate
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<GateConfig>,
-    /// What it is given; may refer to what is known when it is planned, such as `${inputs.region}`
+    /// What it is given; may refer to what is known when it is planned, such as `${inputs.region}`, and name secrets as
+    /// `${NAME}` where what does it is told them: in `headers`, `body` and `sign_with` of `http.call`, in `headers` of
+    /// `verify.metric`
     #[serde(default, skip_serializing_if = "FreeForm::is_empty")]
     pub with: FreeForm,
     /// The condition under which it is part of a plan, such as `${inputs.mode} == 'full'`

@@ -134,6 +134,14 @@ const MISTAKES: &[(&str, &str)] = &[
         "policies whose kind and fields do not fit",
         "policy:\n  a: {kind: approval}\n  b: {kind: gate}\n  c: {kind: gate, required_approvals: 1, gate: {manual: {people: [bob]}}}\n  d: {kind: approval, required_approvals: 1, gate: {manual: {people: [bob]}}}\n  e: {kind: gate, gate: {policy: {rules: [{deny: all, when: {}}]}}}\n",
     ),
+    (
+        "secrets where nothing fills them in",
+        "job:\n  hook: {capability: http.call, with: {url: \"https://x/?key=${KEY}\"}}\n  bad: {capability: http.call, with: {url: \"${inputs\"}}\ntemplate:\n  t:\n    version: 1\n    nodes:\n    - id: a\n      type: job\n      capability: lambda.invoke\n      with: {payload: {key: \"${KEY}\"}}\n    - {id: b, type: job, job: hook, with: {sign_with: plain}}\n    - {id: c, type: job, capability: command.run, with: {command: x, key: \"${KEY}\"}}\n",
+    ),
+    (
+        "what no delivery does",
+        "job: {undone: {capability: http.call, with: {url: /, body: \"${each}\"}, compensation: undone}}\nscenario: {d: {version: 1, target_resource_type: environment, actions: [deploy], template: t}}\ntemplate:\n  t:\n    version: 1\n    inputs: {release: {required: true}, colour: {required: true}, list: {}}\n    nodes:\n    - {id: a, type: job, capability: http.call, for_each: \"${inputs.list}\"}\n    - {id: b, type: job, capability: http.call, when: \"${inputs.colour}\"}\n    - {id: c, type: evidence}\n    - {id: d, type: job, job: undone}\n    - {id: e, type: job}\n    - {id: f, type: job, capability: deploy.host, with: {x: 1}}\n    - {id: g, type: job, capability: assignments.fetch}\n    - {id: h, type: verification, capability: verify.http, with: {path: \"${resource.name}\"}}\n    - {id: i, type: job, capability: http.call, compensation: undone}\n",
+    ),
     ("a number too large", "provider: {p: {provider_type: x, config: {a: 9007199254740993}}}\n"),
 ];
 

@@ -7,7 +7,7 @@ use crate::{
         spec::{Policy, Template},
     },
     plan::{NodeId, NodeType, PlanNode},
-    planner::{delivery::DeliveryRequest, gates},
+    planner::{delivery::DeliveryRequest, fragment::Recipe, gates},
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +31,7 @@ pub(super) fn guard(guarded: Guarded<'_>) -> Result<(Vec<PlanNode>, BTreeSet<Nod
         policies: policies.collect(),
         targets: Vec::new(),
         components: Vec::new(),
-        template: &nothing,
+        recipe: Recipe { template: &nothing, jobs: &BTreeMap::new(), sites: &[] },
     };
     let prefixed = |id: &NodeId| format!("{PREFIX}.{id}").parse::<NodeId>();
     let mut found = gates::before(&request)?;

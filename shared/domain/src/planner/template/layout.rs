@@ -212,7 +212,7 @@ pub(super) fn slug(text: &str) -> String {
 }
 
 /// What `${target.…}` refers to
-pub(super) fn target_facts(site: &Site) -> Value {
+pub(in crate::planner) fn target_facts(site: &Site) -> Value {
     json!({
         "address": site.address,
         "name": site.address.name(),

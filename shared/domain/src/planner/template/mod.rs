@@ -6,9 +6,12 @@
 mod gate;
 mod layout;
 mod node;
+pub(super) mod step;
 #[cfg(test)]
 mod tests;
 mod undo;
+
+pub(super) use layout::target_facts;
 
 use super::{
     PlanError,
@@ -172,7 +175,7 @@ impl Planner<'_> {
         let facts =
             Facts::default().with(Root::Inputs, Value::Object(inputs.clone())).with(Root::Resource, subject);
         match self.request.sites.iter().find(|site| site.address == *address) {
-            Some(site) => facts.with(Root::Target, layout::target_facts(site)),
+            Some(site) => facts.with(Root::Target, target_facts(site)),
             None => facts,
         }
     }

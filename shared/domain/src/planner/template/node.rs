@@ -1,6 +1,10 @@
 //! One node of a plan: what it is given, and who does it
 
-use super::{Child, DEPTH_MAX, Made, PlanError, Planner, ScenarioRequest, Subject, layout::Placed};
+use super::{
+    Child, DEPTH_MAX, Made, PlanError, Planner, ScenarioRequest, Subject,
+    layout::Placed,
+    step::{ATTEMPTS_DEFAULT, Step, TIMEOUT_DEFAULT_S, asked, said},
+};
 use crate::{
     definition::{
         address::Address,
@@ -24,10 +28,6 @@ const BY_HAND: &str = "weir.intervention";
 /// Another operation
 const SUB_OPERATION: &str = "weir.sub_operation";
 
-/// The defaults of a step, in place of which its shared job may say something else
-const TIMEOUT_DEFAULT_S: u32 = 600;
-const ATTEMPTS_DEFAULT: u32 = 1;
-
 impl Planner<'_> {
     /// The capability that a node asks for: its own, or that of its shared job
     pub(super) fn capability<'b>(&'b self, spec: &'b NodeSpec) -> Option<&'b str> {
@@ -44,8 +44,11 @@ impl Planner<'_> {
         placed: &Placed<'_>,
         inputs: &Map<String, Value>,
     ) -> Result<PlanNode, PlanError> {
-        let with = self.with(placed)?;
+        let said = self.said(placed.spec);
+        let wrong = |error| PlanError::Expression { node: placed.spec.id.clone(), error };
+        let with = expression::fill_fields(&said, &placed.facts).map_err(wrong)?;
         let spec = placed.spec;
+        fragment::refuse_secrets(spec, self.capability(spec), &said)?;
         let mut node = match spec.node_type {
             SpecType::Job | SpecType::Verification => self.work(made, placed, with)?,
             SpecType::SubOperation => {
@@ -85,22 +88,13 @@ impl Planner<'_> {
         Ok(node)
     }
 
-    /// What the node is given: what its shared job says, then what it says itself, filled in
-    fn with(&self, placed: &Placed<'_>) -> Result<FreeForm, PlanError> {
-        let mut with = self.job(placed.spec).map(|job| job.with.clone()).unwrap_or_default();
-        with.extend(placed.spec.with.clone());
-        let wrong = |error| PlanError::Expression { node: placed.spec.id.clone(), error };
-        expression::fill_fields(&with, &placed.facts).map_err(wrong)
+    /// What the node is given, before it is filled in
+    fn said(&self, spec: &NodeSpec) -> FreeForm {
+        said(spec, self.job(spec))
     }
 
     fn asked<'b>(&'b self, spec: &'b NodeSpec) -> Result<&'b str, PlanError> {
-        if let Some(job) = spec.job.as_ref().filter(|_| self.job(spec).is_none()) {
-            let problem =
-                format!("names `{}`, which is not in the definition that is applied", job.address());
-            return Err(PlanError::Node { node: spec.id.clone(), problem });
-        }
-        let problem = "asks for no capability, so nobody knows who does it".to_owned();
-        self.capability(spec).ok_or_else(|| PlanError::Node { node: spec.id.clone(), problem })
+        asked(spec, self.job(spec))
     }
 
     /// A node that an agent or an adapter does; where neither can and a scenario provides it, that one's operation
@@ -132,48 +126,13 @@ impl Planner<'_> {
         node.target = target;
         node.requires = vec![capability.to_owned()];
         node.produces = self.job(spec).map(|job| job.outputs.clone()).unwrap_or_default();
-        node.job_contract = Some(self.contract(spec, capability, with)?);
+        let said = self.said(spec);
+        let step = Step { spec, job: self.job(spec), said: &said };
+        node.job_contract = Some(step.contract(capability, with, Idempotency::AttemptKey)?);
         if node_type == NodeType::Job {
             node.compensation = self.compensation(made, placed, &node)?;
         }
         Ok(node)
-    }
-
-    fn contract(
-        &self,
-        spec: &NodeSpec,
-        capability: &str,
-        inputs: FreeForm,
-    ) -> Result<JobContract, PlanError> {
-        let job = self.job(spec);
-        let said = |own: u32, default: u32, shared: Option<u32>| {
-            if own == default { shared.unwrap_or(own) } else { own }
-        };
-        let attempts = said(spec.attempts, ATTEMPTS_DEFAULT, job.map(|job| job.attempts));
-        let once = job.is_some_and(|job| !job.idempotent);
-        if once && attempts > 1 {
-            let problem = format!("has {attempts} attempts, and its job may be done only once");
-            return Err(PlanError::Node { node: spec.id.clone(), problem });
-        }
-        let own = spec.backoff != crate::definition::spec::Backoff::default();
-        let backoff = job.map(|job| &job.backoff).filter(|_| !own).unwrap_or(&spec.backoff);
-        // What the step itself asks to be kept, and which secrets it names, beside what the shared job says.
-        let shared = job.map(|job| job.outputs.clone()).unwrap_or_default();
-        let own = fragment::outputs(&inputs).into_iter().filter(|own| !shared.contains(own));
-        let outputs = shared.iter().cloned().chain(own).collect();
-        let shared = job.into_iter().flat_map(|job| &job.secrets).map(|secret| secret.name().to_owned());
-        let secrets: BTreeSet<String> = fragment::secrets(&inputs).into_iter().chain(shared).collect();
-        Ok(JobContract {
-            capability: capability.to_owned(),
-            inputs,
-            outputs,
-            timeout_s: said(spec.timeout_s, TIMEOUT_DEFAULT_S, job.map(|job| job.timeout_s)),
-            attempts,
-            backoff: Backoff { base_s: backoff.initial_s, factor: backoff.factor, max_s: backoff.max_s },
-            idempotency: if once { Idempotency::Once } else { Idempotency::AttemptKey },
-            secrets: secrets.into_iter().collect(),
-            deadline_s: None,
-        })
     }
 
     /// A node that is decided by whoever finds it ready

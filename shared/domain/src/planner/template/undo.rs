@@ -4,6 +4,7 @@ use super::{Child, Made, PlanError, Planner, layout::Placed};
 use crate::{
     definition::{
         expression::{self, Root},
+        secrets::named,
         spec::{FreeForm, Job},
     },
     plan::{Backoff, Compensation, Executor, Graph, Idempotency, JobContract, PlanNode},
@@ -15,7 +16,7 @@ use crate::{
     },
 };
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What the step was told to keep of its answer, which is not what the one that undoes it keeps
 const KEPT: &str = "outputs";
@@ -87,7 +88,7 @@ impl Planner<'_> {
         } else if let Some(provider) = &resolved.resource {
             inputs.insert("provider".to_owned(), json!(provider));
         }
-        Compensation { job_contract: contract(job, inputs), runs: resolved.runs, target }
+        Compensation { job_contract: contract(job, inputs, node), runs: resolved.runs, target }
     }
 
     /// Checks that everything that is done can be undone: at the time when it has to be, it is too late to find out
@@ -106,10 +107,12 @@ fn undoing(graph: &Graph, children: &[Child]) -> Undoing {
     Undoing::of_all(graph, children)
 }
 
-fn contract(job: &Job, inputs: FreeForm) -> JobContract {
+fn contract(job: &Job, inputs: FreeForm, undoes: &PlanNode) -> JobContract {
     let own = fragment::outputs(&inputs).into_iter().filter(|own| !job.outputs.contains(own));
-    let named = job.secrets.iter().map(|secret| secret.name().to_owned());
-    let secrets: BTreeSet<String> = fragment::secrets(&inputs).into_iter().chain(named).collect();
+    // It is given what the one that it undoes was given, and so may see what that one saw.
+    let mut secrets = named(&Value::Object(job.with.clone()));
+    secrets.extend(undoes.job_contract.iter().flat_map(|contract| contract.secrets.clone()));
+    secrets.extend(job.secrets.iter().map(|secret| secret.name().to_owned()));
     JobContract {
         capability: job.capability.clone(),
         outputs: job.outputs.iter().cloned().chain(own).collect(),
