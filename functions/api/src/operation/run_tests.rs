@@ -209,6 +209,7 @@ async fn a_scheduled_pass_that_finds_nothing_due_writes_nothing() {
     let before = shop.api.table.writes();
     assert_eq!(shop.api.cx.engine().reconcile().await.unwrap().run, None);
     assert_eq!(shop.api.table.writes(), before);
+    shop.claim("stg-1").await;
     pass_leases(&shop);
     let made = shop.api.cx.engine().reconcile().await.unwrap().run.unwrap();
     let pass = run(&shop, "root", made).await;

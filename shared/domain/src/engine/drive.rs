@@ -68,6 +68,20 @@ pub const fn claim_allowed(operation: &Operation) -> Hold {
     }
 }
 
+/// When an attempt that is handed out at `at` is looked at again, unless somebody starts it before
+///
+/// A message that is lost is sent again soon. A task stands in its target's queue until an agent takes it: only the end
+/// of its time has to be noticed.
+pub fn look_again(runs: &Executor, ends_by: Option<Millis>, at: Millis) -> Millis {
+    match runs {
+        Executor::Agent(_) => {
+            let later = at + super::AGENT_PATIENCE;
+            ends_by.map_or(later, |end| end.min(later))
+        }
+        Executor::Job | Executor::Decide | Executor::Join => at + super::DISPATCH_PATIENCE,
+    }
+}
+
 /// What a failed attempt leads to: another attempt after its backoff, a person, or the node's end
 ///
 /// `jitter` in 0..=1000 spreads retries: up to a quarter of the backoff is taken off.
@@ -85,8 +99,11 @@ pub fn after_failure(
     let off = wait.0 / 4 * i64::from(jitter.min(1000)) / 1000;
     let not_before = Millis(now.0.saturating_add(wait.0 - off));
     if retryable && attempt < node.terms.attempts && !node.cancel && !node.is_over(not_before) {
-        let patience = if node.terms.runs == Executor::Job { super::DISPATCH_PATIENCE } else { Millis(0) };
-        let wake = not_before + patience;
+        let wake = match &node.terms.runs {
+            // Whoever finds it due decides it: there is nobody else to do that.
+            Executor::Decide | Executor::Join => not_before,
+            runs @ (Executor::Job | Executor::Agent(_)) => look_again(runs, node.ends_by, not_before),
+        };
         return NodeUpdate::Retry { attempt, now, not_before, wake, error, lease_seen };
     }
     after_last_failure(node, error, result_id, now, lease_seen)

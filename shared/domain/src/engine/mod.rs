@@ -19,7 +19,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive};
+pub use drive::{Drive, Hold, after_failure, after_last_failure, claim_allowed, drive, look_again};
 pub use node::{NodeRun, Past, Terms};
 pub use node_patch::{GUARD, NodePatch};
 pub use node_update::NodeUpdate;
@@ -32,6 +32,9 @@ use crate::time::Millis;
 
 /// How long a dispatch may stay unanswered in `ready` before it is sent again
 pub const DISPATCH_PATIENCE: Millis = Millis::from_secs(20);
+
+/// How often an attempt that an agent may take is looked at: nothing was sent that may be lost, the agent comes when it comes
+pub const AGENT_PATIENCE: Millis = Millis::from_secs(3_600);
 
 /// How long the holder of a node may stay silent: it renews the lease with each heartbeat
 pub const LEASE: Millis = Millis::from_secs(15);

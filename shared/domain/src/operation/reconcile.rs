@@ -12,7 +12,7 @@ use crate::{
     engine::{Drive, NodeRun, Operation, drive},
     failure::FailureSummary,
     id::OperationId,
-    plan::NodeStatus,
+    plan::{Executor, NodeStatus},
     scope::Scope,
     time::{Millis, Time},
 };
@@ -55,7 +55,7 @@ pub enum RepairCause {
     ClaimLost,
     /// The node has ended, and not everybody was told
     ConsequencesLeft,
-    /// The node waits for something outside, and is looked at from time to time
+    /// The node waits for something outside, or for an agent to take it, and is looked at from time to time
     StillWaiting,
     /// An activity of several steps was begun and not finished
     ActivityLeft,
@@ -89,6 +89,7 @@ impl RepairCause {
     pub fn of_node(node: &NodeRun, now: Millis) -> Option<Self> {
         match drive(node, now) {
             Drive::Claim => Some(Self::ClaimLost),
+            Drive::Dispatch if matches!(node.terms.runs, Executor::Agent(_)) => Some(Self::StillWaiting),
             Drive::Dispatch => Some(Self::DispatchLost),
             Drive::Expire if node.cancel => Some(Self::CancelOverdue),
             Drive::Expire if node.is_over(now) => Some(Self::DeadlinePassed),
@@ -129,9 +130,7 @@ impl RepairEffect {
             Self::Failed
         } else if begun && after.attempt > before.attempt {
             Self::Retried
-        } else if before == after
-            || (cause == RepairCause::StillWaiting && after.status == NodeStatus::Waiting)
-        {
+        } else if before == after || (cause == RepairCause::StillWaiting && after.status == before.status) {
             Self::Unchanged
         } else {
             Self::Driven

@@ -43,6 +43,14 @@ fn what_is_due_says_why() {
     assert_eq!(because(&NodeRun { wake: Some(LATER), ..running() }), None, "a heartbeat came in between");
     assert_eq!(because(&NodeRun { status: NodeStatus::Ready, ..running() }), Some("dispatch_lost"));
     assert_eq!(because(&NodeRun { status: NodeStatus::Waiting, ..running() }), Some("still_waiting"));
+    let mut for_agent = NodeRun { status: NodeStatus::Ready, ..running() };
+    for_agent.terms.runs = Executor::Agent("target.e.t-1".parse().unwrap());
+    assert_eq!(because(&for_agent), Some("still_waiting"), "nothing was sent that could be lost");
+    let looked = NodeRun { wake: Some(LATER), ..for_agent.clone() };
+    assert_eq!(
+        RepairEffect::of_node(RepairCause::StillWaiting, &for_agent, &looked),
+        RepairEffect::Unchanged
+    );
     assert_eq!(because(&node()), Some("claim_lost"));
     let ended = NodeRun { status: NodeStatus::Succeeded, ..running() };
     assert_eq!(because(&ended), Some("consequences_left"));

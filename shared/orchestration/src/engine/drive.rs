@@ -9,8 +9,8 @@ use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
 use std::sync::Arc;
 use weir_domain::{
     engine::{
-        DISPATCH_PATIENCE, Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, Operation, QUEUE_DELAY_MAX,
-        after_failure, claim_allowed, drive,
+        Drive, Hold, LOOK_AGAIN, NodeRun, NodeUpdate, Operation, QUEUE_DELAY_MAX, after_failure,
+        claim_allowed, drive, look_again,
     },
     failure::FailureSummary,
     plan::{Executor, NodeStatus},
@@ -128,7 +128,8 @@ impl Engine {
             Hold::Cancelled => NodeUpdate::Skip { now, error: FailureSummary::cancelled() },
             Hold::Go if node.terms.runs == Executor::Join => NodeUpdate::Pass { claim_id, now },
             Hold::Go => {
-                let (wake, ends_by) = (now + DISPATCH_PATIENCE, node.terms.ends_by(now));
+                let ends_by = node.terms.ends_by(now);
+                let wake = look_again(&node.terms.runs, ends_by, now);
                 NodeUpdate::Claim { claim_id, now, wake, ends_by }
             }
         };
@@ -176,7 +177,7 @@ impl Engine {
         let snooze = NodeUpdate::Snooze {
             seen: NodeStatus::Ready,
             attempt: node.attempt,
-            wake: now + DISPATCH_PATIENCE,
+            wake: look_again(&node.terms.runs, node.ends_by, now),
         };
         match self.update(&key, &snooze).await? {
             Applied::Done(node) => self.dispatch(key, node, Millis(0), work).await,
@@ -190,9 +191,10 @@ impl Engine {
         let late = node.deadline.is_some_and(|deadline| deadline <= now);
         let error = match (node.cancel, late) {
             (true, _) => FailureSummary::cancelled(),
-            (false, _) if node.is_over(now) => {
-                FailureSummary::new("deadline_passed", "all its attempts together took longer than they may")
-            }
+            (false, _) if node.is_over(now) => FailureSummary::new(
+                "deadline_passed",
+                "all its attempts together took longer than they may",
+            ),
             (false, true) => {
                 FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit")
             }

@@ -10,6 +10,7 @@ use crate::{
     records::record,
     start::{Placed, lock_version},
 };
+use futures::{FutureExt as _, StreamExt as _, future, stream};
 use serde_json::json;
 use weir_domain::{
     actor::Actor,
@@ -29,6 +30,9 @@ const SCHEDULED_TIME: Millis = Millis::from_secs(40);
 
 /// How long a pass takes up further items that somebody waits for: an HTTP API gives up after 30 s
 const ASKED_TIME: Millis = Millis::from_secs(12);
+
+/// Items that a pass looks after at a time: what is slow or stuck holds up few others
+const LOOKS: usize = 16;
 
 /// How often a pass that met another one at its begin looks again
 const TRIES: u32 = 4;
@@ -177,23 +181,22 @@ impl Engine {
             .transpose()
     }
 
+    /// Looks after what is due, several at a time, and takes up nothing more when its time is over
     async fn make_pass(&self, pass: Pass, due: Vec<Due>, time: Millis) -> Result<Reconciled, EngineError> {
-        let until = self.clock.now() + time;
+        let (until, all) = (self.clock.now() + time, due.len());
         let mut done = Reconciled { run: Some(pass.run.id), ..Reconciled::default() };
-        let mut repairs = Vec::with_capacity(due.len());
-        let mut left = due.len();
-        for due in due {
-            if self.clock.now() >= until {
-                break;
-            }
-            left -= 1;
-            let (found, count) = match &due {
-                Due::Node(key) => (self.look_after_node(key).await, &mut done.nodes),
-                Due::Operation(scope, id) => (self.look_after(scope, *id).await, &mut done.operations),
-            };
+        let mut repairs = Vec::with_capacity(all);
+        let mut taken = 0;
+        let in_time = stream::iter(due).take_while(|_| future::ready(self.clock.now() < until));
+        let mut looks = in_time.map(|due| self.look_at(due).boxed()).buffer_unordered(LOOKS);
+        while let Some((due, found)) = looks.next().await {
+            taken += 1;
             match found {
                 Ok(look) => {
-                    *count += 1;
+                    match &due {
+                        Due::Node(_) => done.nodes += 1,
+                        Due::Operation(..) => done.operations += 1,
+                    }
                     repairs.extend(look.map(|look| repair(&due, look)));
                 }
                 Err(error) => {
@@ -204,8 +207,17 @@ impl Engine {
                 }
             }
         }
-        self.end_pass(pass, repairs, left).await?;
+        drop(looks);
+        self.end_pass(pass, repairs, all.saturating_sub(taken)).await?;
         Ok(done)
+    }
+
+    async fn look_at(&self, due: Due) -> (Due, Result<Option<Look>, EngineError>) {
+        let found = match &due {
+            Due::Node(key) => self.look_after_node(key).await,
+            Due::Operation(scope, id) => self.look_after(scope, *id).await,
+        };
+        (due, found)
     }
 
     /// Records what the pass found and gives the lock back. Where somebody took it over, the pass stays lost

@@ -8,10 +8,12 @@ use std::time::Duration;
 use weir_domain::{
     engine::{CLOCKS, LEASE, NodeUpdate},
     failure::FailureSummary,
-    plan::{Graph, JobContract, NodeStatus, NodeType, OnFailure, PlanNode},
+    operation::ReconcilePass,
+    plan::{Executor, Graph, JobContract, NodeStatus, NodeType, OnFailure, PlanNode},
     time::Millis,
 };
 use weir_orchestration::{Clock as _, Outcome, Reported, Started, jobs::JobEnd};
+use weir_store::{Entity as _, Key, Table};
 
 fn alone(node: PlanNode) -> Graph {
     Graph::new(vec![node]).unwrap()
@@ -108,4 +110,30 @@ async fn a_failure_that_is_reported_twice_takes_the_node_out_of_nobodys_hands() 
         let node = rig.node("a").await;
         assert!(node.awaits_person() && node.attempt == 1, "{node:?}");
     }
+}
+
+#[tokio::test]
+async fn an_agent_that_is_away_for_a_while_is_waited_for_and_nothing_is_repaired() {
+    let mut node = job("a", &[]);
+    node.runs = Executor::Agent("target.e.t-1".parse().unwrap());
+    node.job_contract = node.job_contract.map(|it| JobContract { deadline_s: Some(7_500), ..it });
+    let rig = Rig::begin(&alone(node)).await;
+    rig.reconcile().await;
+    let mut kept = Vec::new();
+    for minute in 0..120 {
+        rig.pass(Millis::from_secs(60));
+        if let Some(run) = rig.engine.reconcile().await.unwrap().run {
+            let key = Key::entity(&rig.engine.workspace(), ReconcilePass::KIND, run);
+            let table: &dyn Table = &*rig.memory;
+            let (pass, _) = table.read::<ReconcilePass>(&key).await.unwrap().unwrap();
+            assert!(minute >= 10, "somebody looked although nobody was expected: {:?}", pass.repairs);
+            kept.extend(pass.forget_at.is_none().then_some(pass.repairs));
+        }
+    }
+    assert!(kept.is_empty(), "{kept:?}");
+    assert_eq!(rig.status("a").await, NodeStatus::Ready);
+    rig.pass(Millis::from_secs(400));
+    rig.reconcile().await;
+    let ended = rig.node("a").await;
+    assert_eq!(ended.error.unwrap().code, "deadline_passed", "the end of its time is noticed when it comes");
 }

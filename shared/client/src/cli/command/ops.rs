@@ -162,7 +162,11 @@ fn shown(run: &OperationRun, style: Style) -> String {
     for repair in &run.repairs {
         let _ = writeln!(text, "  {}", repaired(repair, style));
     }
-    if run.repairs.is_empty() && run.operation_type == OperationType::ReconcileAdapterRuns {
+    let unlisted = run.context.get("repairs_unlisted").and_then(serde_json::Value::as_u64).unwrap_or(0);
+    if unlisted > 0 {
+        let _ = writeln!(text, "  and {unlisted} more, which are not listed");
+    }
+    if run.repairs.is_empty() && unlisted == 0 && run.operation_type == OperationType::ReconcileAdapterRuns {
         text.push_str("  nothing stood still\n");
     }
     text
