@@ -11,17 +11,25 @@ pub struct FailureSummary {
     pub code: String,
     /// For people
     pub message: String,
+    /// Whether housekeeping found it, and nobody reported it
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reconciled: bool,
 }
 
 impl FailureSummary {
     /// A failure of Weir's own making: `message` must hold nothing that came from outside
     pub fn new(code: &str, message: impl Into<String>) -> Self {
-        Self { code: code.to_owned(), message: message.into() }
+        Self { code: code.to_owned(), message: message.into(), reconciled: false }
     }
 
     /// A failure that an adapter, an agent or a platform described: what may be secret is taken out of `text`
     pub fn from_outside(code: &str, text: &str) -> Self {
-        Self { code: code.to_owned(), message: sanitise(text) }
+        Self { code: code.to_owned(), message: sanitise(text), reconciled: false }
+    }
+
+    /// A failure that nobody reported: whoever looked after it found it
+    pub fn found(code: &str, message: impl Into<String>) -> Self {
+        Self { reconciled: true, ..Self::new(code, message) }
     }
 
     /// The operation was cancelled before or while the node ran

@@ -5,6 +5,8 @@ mod create;
 mod explain;
 #[cfg(test)]
 mod explain_tests;
+#[cfg(test)]
+mod fresh_tests;
 mod get;
 #[cfg(test)]
 mod hold_tests;

@@ -3,16 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     engine::{NodeRun, Operation},
-    failure::FailureSummary,
     id::DeploymentId,
     operation::{OperationStatus, Shown, shown_status},
     plan::{Graph, NodeId, NodeStatus, NodeType, PlanNode},
     time::Millis,
 };
 use weir_edge::wire::operation::{NodeView, OperationView, Wait};
-
-/// Failures that housekeeping found, and nobody reported
-const FOUND_BY_RECONCILE: [&str; 3] = ["lease_expired", "attempt_timed_out", "deadline_passed"];
 
 /// How many nodes the current phase names
 const PHASE_NODES_MAX: usize = 3;
@@ -40,6 +36,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
     let info = &operation.info;
     let status = shown(operation, nodes);
     let moved = last_moved(operation, nodes);
+    let alive = last_sign_of_life(nodes, now).map_or(moved, |at| at.max(moved));
     OperationView {
         operation_id: info.operation_id,
         operation_type: info.operation_type,
@@ -68,7 +65,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         run_identity_hash: info.run_identity_hash.clone(),
         run_status: status.run_status(),
         outcome: status.run_outcome(),
-        freshness: status.freshness(was_reconciled(operation), moved, now),
+        freshness: status.freshness(was_reconciled(operation), alive, now),
         cancel_requested: operation.cancel,
         paused_by: operation.paused_by.clone(),
         paused_at: operation.paused_at.map(Into::into),
@@ -89,8 +86,22 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
 
 /// Whether what ended it badly was found by housekeeping, and reported by nobody
 pub(super) fn was_reconciled(operation: &Operation) -> bool {
-    let found = |failure: &FailureSummary| FOUND_BY_RECONCILE.contains(&failure.code.as_str());
-    operation.failure_summary.as_ref().is_some_and(found)
+    operation.failure_summary.as_ref().is_some_and(|failure| failure.reconciled)
+}
+
+/// Until when whoever works is known to be alive; what waits for a call from outside does as it should
+fn last_sign_of_life(nodes: &[NodeRun], now: Millis) -> Option<Millis> {
+    let sign = |node: &NodeRun| match node.status {
+        NodeStatus::Running => node.lease_until,
+        _ if node.waits_for_callback() => Some(now),
+        NodeStatus::Pending
+        | NodeStatus::Ready
+        | NodeStatus::Waiting
+        | NodeStatus::Succeeded
+        | NodeStatus::Failed
+        | NodeStatus::Skipped => None,
+    };
+    nodes.iter().filter_map(sign).max()
 }
 
 fn last_moved(operation: &Operation, nodes: &[NodeRun]) -> Millis {

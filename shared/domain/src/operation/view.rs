@@ -224,9 +224,16 @@ impl OperationStatus {
         match self {
             Self::Failed if reconciled => Freshness::ReconciledFailed,
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::RolledBack => Freshness::Terminal,
-            Self::WaitingGate | Self::WaitingIntervention | Self::Paused => Freshness::FreshActive,
-            Self::Created | Self::Queued | Self::Running | Self::Verifying => {
-                if now - last_moved > STALE_AFTER { Freshness::LikelyStale } else { Freshness::FreshActive }
+            // They wait for somebody, or for another operation that has what they need.
+            Self::Queued | Self::WaitingGate | Self::WaitingIntervention | Self::Paused => {
+                Freshness::FreshActive
+            }
+            Self::Created | Self::Running | Self::Verifying => {
+                if now - last_moved > STALE_AFTER {
+                    Freshness::LikelyStale
+                } else {
+                    Freshness::FreshActive
+                }
             }
         }
     }
@@ -352,6 +359,7 @@ mod tests {
         assert_eq!(OperationStatus::Running.freshness(false, then, now), Freshness::LikelyStale);
         assert_eq!(OperationStatus::Running.freshness(false, now, now), Freshness::FreshActive);
         assert_eq!(OperationStatus::WaitingGate.freshness(false, then, now), Freshness::FreshActive);
+        assert_eq!(OperationStatus::Queued.freshness(false, then, now), Freshness::FreshActive);
         assert_eq!(OperationStatus::Failed.freshness(true, then, now), Freshness::ReconciledFailed);
         assert_eq!(OperationStatus::Succeeded.freshness(false, then, now), Freshness::Terminal);
     }

@@ -179,8 +179,7 @@ impl Engine {
 /// A report that changes nothing. One that did before is accepted again: it ended the node, or its failure has led to
 /// another attempt, or to asking a person; but not if that was not reported but found: then this report comes too late
 fn refused(node: NodeRun, attempt: u32, result_id: &str) -> Reported {
-    let found = ["lease_expired", "attempt_timed_out", "deadline_passed"];
-    let was_said = |error: &FailureSummary| !found.contains(&error.code.as_str());
+    let was_said = |error: &FailureSummary| !error.reconciled;
     let was_before = node.past.iter().any(|past| past.attempt == attempt && was_said(&past.error));
     let asks = node.awaits_person() && node.attempt == attempt && node.error.as_ref().is_some_and(was_said);
     if was_before || asks || node.result_id.as_deref() == Some(result_id) {

@@ -116,7 +116,7 @@ impl Engine {
         let error = if node.cancel {
             FailureSummary::cancelled()
         } else {
-            FailureSummary::new("attempt_timed_out", "nobody called back within the attempt's time limit")
+            FailureSummary::found("attempt_timed_out", "nobody called back within the attempt's time limit")
         };
         let result_id = format!("expire/{}", node.attempt);
         let update = after_failure(node, error, true, result_id, now, self.jitter(), None);

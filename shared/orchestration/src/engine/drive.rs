@@ -191,14 +191,14 @@ impl Engine {
         let late = node.deadline.is_some_and(|deadline| deadline <= now);
         let error = match (node.cancel, late) {
             (true, _) => FailureSummary::cancelled(),
-            (false, _) if node.is_over(now) => FailureSummary::new(
+            (false, _) if node.is_over(now) => FailureSummary::found(
                 "deadline_passed",
                 "all its attempts together took longer than they may",
             ),
             (false, true) => {
-                FailureSummary::new("attempt_timed_out", "the attempt took longer than its time limit")
+                FailureSummary::found("attempt_timed_out", "the attempt took longer than its time limit")
             }
-            (false, false) => FailureSummary::new("lease_expired", "whoever ran the attempt fell silent"),
+            (false, false) => FailureSummary::found("lease_expired", "whoever ran the attempt fell silent"),
         };
         let result_id = format!("expire/{}", node.attempt);
         let update = after_failure(node, error, true, result_id, now, self.jitter(), node.lease_until);

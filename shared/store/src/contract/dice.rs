@@ -80,7 +80,7 @@ impl Dice {
     }
 
     fn failure(&mut self) -> FailureSummary {
-        FailureSummary { code: self.text(), message: self.text() }
+        FailureSummary { code: self.text(), message: self.text(), reconciled: self.flip() }
     }
 
     /// `value` itself, or another about every third time

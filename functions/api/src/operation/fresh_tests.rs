@@ -1,0 +1,80 @@
+//! Whether a run is alive, and who ended it
+
+use crate::fixture::Shop;
+use serde_json::{Value, json};
+use weir_domain::{
+    failure::FailureSummary,
+    id::OperationId,
+    operation::{Freshness, RunOutcome},
+    plan::NodeStatus,
+    time::Millis,
+};
+use weir_edge::wire::operation_run::OperationRun;
+use weir_orchestration::{Clock as _, Outcome, Reported};
+use weir_store::NodeKey;
+
+async fn run(shop: &Shop, id: OperationId) -> OperationRun {
+    shop.api.get(&format!("/v1/operation-runs/{id}")).by("viewer").send().await.read(200)
+}
+
+async fn promote(shop: &Shop) -> OperationId {
+    shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id
+}
+
+async fn key(shop: &Shop, operation: OperationId, name: &str) -> NodeKey {
+    let view = shop.operation(operation).await;
+    let node = view.nodes.iter().find(|node| node.node_id.as_str() == name).unwrap();
+    NodeKey::new(&shop.scope, operation, node.ordinal)
+}
+
+/// A deployment that may take three hours
+async fn slow(shop: &Shop) {
+    let template = json!({ "version": 2, "nodes": [
+        { "id": "deploy", "type": "job", "capability": "deploy.host", "for_each": "target", "timeout_s": 10_800 },
+    ]});
+    shop.api.resource(&shop.scope, "template.deploy-host", template).await;
+}
+
+#[tokio::test]
+async fn who_shows_that_he_lives_is_not_stale_however_long_it_takes() {
+    let shop = Shop::open().await;
+    slow(&shop).await;
+    let operation = promote(&shop).await;
+    shop.claim("stg-1").await;
+    let key = key(&shop, operation, "deploy.stg-1").await;
+    for _ in 0..800 {
+        shop.api.clock.advance(Millis::from_secs(6));
+        shop.api.cx.engine().heartbeat(&key, 1).await.unwrap().unwrap();
+    }
+    let alive = run(&shop, operation).await;
+    assert_eq!(alive.freshness, Freshness::FreshActive);
+    assert!(alive.updated_at.millis() <= shop.api.clock.now(), "a lease is no move");
+    shop.api.clock.advance(Millis::from_secs(3_700));
+    assert_eq!(run(&shop, operation).await.freshness, Freshness::LikelyStale);
+}
+
+#[tokio::test]
+async fn a_time_limit_that_a_holder_reports_is_not_taken_for_housekeeping() {
+    let shop = Shop::open().await;
+    slow(&shop).await;
+    for code in ["attempt_timed_out", "deadline_passed", "lease_expired"] {
+        let operation = promote(&shop).await;
+        shop.claim("stg-1").await;
+        let (key, engine) = (key(&shop, operation, "deploy.stg-1").await, shop.api.cx.engine());
+        let failed = || {
+            let error = FailureSummary::from_outside(code, "it took too long");
+            Outcome::Failed { error, retryable: false }
+        };
+        let first = engine.report(&key, 1, failed(), "agent/1".to_owned()).await.unwrap();
+        assert!(matches!(first, Reported::Accepted(_)), "{first:?}");
+        assert_eq!(shop.nodes(operation).await["deploy.stg-1"], NodeStatus::Failed);
+        shop.end(operation).await;
+        let ended = run(&shop, operation).await;
+        assert_eq!(ended.failure_summary[0].code, code);
+        assert_eq!(
+            (ended.outcome, ended.freshness, ended.reconciled),
+            (RunOutcome::Failed, Freshness::Terminal, false),
+            "{code}"
+        );
+    }
+}
