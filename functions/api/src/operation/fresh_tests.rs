@@ -78,3 +78,15 @@ async fn a_time_limit_that_a_holder_reports_is_not_taken_for_housekeeping() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_name_that_is_an_address_is_shown_as_it_is() {
+    let shop = Shop::open().await;
+    let operation = promote(&shop).await;
+    let mut copy = shop.api.cx.table().operation_get(&shop.scope, operation).await.unwrap().unwrap();
+    copy.info.operation_id = weir_domain::id::Id::new(shop.api.clock.now().0, 99);
+    copy.info.actor.id = "alice@example.io".to_owned();
+    let id = copy.info.operation_id;
+    shop.api.cx.table().transact(&[weir_store::Write::CreateOperation(Box::new(copy))]).await.unwrap();
+    assert_eq!(run(&shop, id).await.initiator_name, "alice@example.io");
+}

@@ -3,12 +3,10 @@
 use super::runs::{Wanted, page};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::{
-    operation::{Freshness, OperationType, RunOutcome, RunStatus},
-    scope::{Name, Scope},
-};
+use weir_domain::operation::{Freshness, OperationType, RunOutcome, RunStatus};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    authn::tenant_named,
     page::size,
     wire::{operation_run::OperationRun, page::Page},
 };
@@ -34,8 +32,8 @@ pub struct OperationRunListQuery {
     freshness: Vec<Freshness>,
     /// Only those that housekeeping ended, or only the others
     reconciled: Option<bool>,
-    /// Those of this tenant, for callers of the workspace; without it the workspace's own
-    tenant: Option<Name>,
+    /// Those of this tenant, by its name or its external id, for callers of the workspace; without it the workspace's own
+    tenant: Option<String>,
     /// At most so many; 50 if absent, never more than 200
     limit: Option<u32>,
     /// Where the page begins: `next_cursor` of the one before
@@ -57,7 +55,10 @@ impl Endpoint for OperationRunList {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<OperationRun>>, Problem> {
         let query = call.query;
-        let scope = scope(&call.scope, query.tenant)?;
+        let scope = match &query.tenant {
+            Some(wanted) => tenant_named(cx, call.scope.tenant.as_ref(), wanted).await?,
+            None => call.scope.clone(),
+        };
         let wanted = Wanted {
             statuses: query.status,
             outcomes: query.outcome,
@@ -66,15 +67,5 @@ impl Endpoint for OperationRunList {
             reconciled: query.reconciled,
         };
         Ok(page(cx, &scope, &wanted, query.cursor, size(query.limit), call.now).await?.into())
-    }
-}
-
-/// Whose runs: a tenant's callers know of no other tenant, the workspace's of all
-fn scope(own: &Scope, wanted: Option<Name>) -> Result<Scope, Problem> {
-    match (wanted, &own.tenant) {
-        (None, _) => Ok(own.clone()),
-        (Some(wanted), None) => Ok(Scope::tenant(own.workspace.clone(), wanted)),
-        (Some(wanted), Some(tenant)) if wanted == *tenant => Ok(own.clone()),
-        (Some(wanted), Some(_)) => Err(Problem::not_found(format!("tenant `{wanted}`"))),
     }
 }

@@ -1,5 +1,6 @@
 use crate::fixture::Shop;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use weir_domain::{
     actor::Actor,
     id::{Id as _, OperationId},
@@ -78,10 +79,20 @@ async fn runs_are_filtered_and_belong_to_one_scope() {
         assert_eq!(ids(&shop, "viewer", query).await, expected, "{query}");
     }
     assert_eq!(ids(&shop, "root", "?tenant=acme").await, all);
+    assert_eq!(
+        ids(&shop, "root", "?tenant=3f6c1a52-8b0e-4d57-9a4c-2e1b7d90c6f4").await,
+        all,
+        "by its external id"
+    );
+    for unknown in ["nobody", "00000000-0000-4000-8000-0000000000ff", "Not A Name"] {
+        let query = format!("/v1/operation-runs?tenant={}", unknown.replace(' ', "%20"));
+        assert_eq!(shop.api.get(&query).by("root").send().await.short(), "404 not-found", "{unknown}");
+    }
     assert_eq!(ids(&shop, "root", "").await, [], "the workspace's own");
     assert_eq!(ids(&shop, "stranger", "").await, []);
     for (query, expected) in [
         ("?tenant=globex", "404 not-found"),
+        ("?tenant=3f6c1a52-0000-0000-0000-2e1b7d90c6f4", "404 not-found"),
         ("?status=waiting", "400 invalid-query"),
         ("?reconciled=1", "400 invalid-query"),
     ] {
@@ -199,6 +210,8 @@ async fn two_passes_at_once_are_one_and_a_dead_holder_does_not_block_for_ever() 
         (RunOutcome::Failed, Freshness::ReconciledFailed, true)
     );
     assert_eq!(lost.failure_summary[0].code, "holder_lost");
+    let keys: BTreeSet<&str> = lost.summary_counts.keys().map(String::as_str).collect();
+    assert_eq!(keys, count_keys(OperationType::ReconcileAdapterRuns).collect(), "every key of the catalogue");
     assert_eq!(ids(&shop, "root", "?reconciled=true").await, [dead.id]);
 }
 

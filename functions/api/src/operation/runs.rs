@@ -204,7 +204,7 @@ pub(super) async fn of_operation(
         workspace_id: view.workspace_id.clone(),
         tenant_id: view.tenant_id.clone(),
         user_id: person(&view.actor),
-        initiator_name: sanitise(&view.initiator_name),
+        initiator_name: view.initiator_name.clone(),
         operation_type: view.operation_type,
         status: if ending { RunStatus::Running } else { view.run_status },
         outcome: if ending { RunOutcome::Pending } else { view.outcome },

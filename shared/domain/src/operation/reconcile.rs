@@ -265,8 +265,11 @@ impl ReconcilePass {
     #[must_use]
     pub fn lost(self, now: Millis) -> Self {
         let message = "whoever ran the pass fell silent; what it had left to do is due still";
+        // What it did it took with it. Every run that has ended counts by its whole catalogue.
+        let nothing = count_keys(OperationType::ReconcileAdapterRuns).map(|key| (key.to_owned(), 0));
         Self {
             status: OperationStatus::Failed,
+            summary_counts: nothing.collect(),
             failure_summary: Some(FailureSummary::new(HOLDER_LOST, message)),
             completed_at: Some(now.into()),
             ..self

@@ -10,6 +10,8 @@ pub mod registration;
 pub mod slack;
 mod tenant;
 
+pub use tenant::tenant_named;
+
 use crate::{Auth, Cx, Kind, Problem, Proof, Route, router::HttpRequest, wire::secret::Secret};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;

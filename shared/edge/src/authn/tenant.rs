@@ -9,14 +9,21 @@ use weir_store::{Key, Query};
 const TENANTS_MAX: usize = 1000;
 
 /// The scope of a call by a token that may name only `own`, or any tenant of the workspace
-///
-/// A tenant that does not exist and one that the token may not name are answered alike: 404.
 pub(super) async fn choose(cx: &Cx, own: Option<&Name>, request: &HttpRequest) -> Result<Scope, Problem> {
     let workspace = cx.workspace();
     let scope = |tenant: Name| Scope::tenant(workspace.workspace.clone(), tenant);
-    let Some(wanted) = request.header(TENANT_HEADER) else {
-        return Ok(own.map_or_else(|| workspace.clone(), |own| scope(own.clone())));
-    };
+    match request.header(TENANT_HEADER) {
+        Some(wanted) => tenant_named(cx, own, wanted).await,
+        None => Ok(own.map_or_else(|| workspace.clone(), |own| scope(own.clone()))),
+    }
+}
+
+/// The scope of the tenant that `wanted` names or whose external id it is, for whoever may name only `own`, or any
+///
+/// A tenant that does not exist and one that may not be named are answered alike: 404.
+pub async fn tenant_named(cx: &Cx, own: Option<&Name>, wanted: &str) -> Result<Scope, Problem> {
+    let workspace = cx.workspace();
+    let scope = |tenant: Name| Scope::tenant(workspace.workspace.clone(), tenant);
     let named = match wanted.parse::<Name>() {
         Ok(name) if Some(&name) == own => return Ok(scope(name)),
         Ok(name) => exists(cx, &workspace, &name).await?.then_some(name),

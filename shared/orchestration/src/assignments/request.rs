@@ -28,6 +28,9 @@ use weir_domain::{
 };
 use weir_store::{Entity as _, Key, Write};
 
+/// How many of the assignments that were selected the run ledger names
+const SELECTION_TOLD: usize = 10;
+
 /// What somebody wants of assignments
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AssignmentRequest {
@@ -81,7 +84,10 @@ pub(crate) struct Background {
     /// The resource that it is about: its kind, and what it is called
     pub about: (Kind, String),
     pub graph: Graph,
+    /// What makes two of them the same
     pub identity: Value,
+    /// What was asked for, by the names of its built-in template's inputs
+    pub inputs: Map<String, Value>,
     pub title: String,
 }
 
@@ -114,6 +120,7 @@ async fn fetch(
         about: (Kind::Provider, provider.to_string()),
         graph: plan_fetch(provider, name)?,
         identity: json!({ "provider": provider }),
+        inputs: said([("provider", json!(provider)), ("name", json!(name))]),
         title: format!("read the assignments of {provider}"),
     })
 }
@@ -148,6 +155,11 @@ async fn restore(
         operation_type: OperationType::AssignmentsRestore,
         graph: plan_restore(&request)?,
         identity: json!({ "provider": snapshot.provider, "snapshot": id, "only": only }),
+        inputs: said([
+            ("provider", json!(snapshot.provider)),
+            ("snapshot", json!(id)),
+            ("only", if only.is_empty() { Value::Null } else { json!(only) }),
+        ]),
         title: format!("put {id} back to {}", snapshot.provider),
         about: (Kind::Provider, snapshot.provider.to_string()),
     })
@@ -190,7 +202,7 @@ pub(crate) async fn place(
         action: word.to_owned(),
         target_resource_type: planned.about.0,
         target_resource_id: planned.about.1,
-        desired_result: planned.identity.as_object().cloned().unwrap_or_default(),
+        desired_result: planned.inputs.clone(),
         constraints: Map::new(),
         inputs: Map::new(),
         scenario: None,
@@ -200,7 +212,7 @@ pub(crate) async fn place(
         created_at: origin.now.into(),
     };
     let plan = plan(&intent, plan_id, planned.operation_type, &snapshot);
-    let made = operation(
+    let mut made = operation(
         &snapshot.nodes,
         NewOperation {
             operation_id,
@@ -222,6 +234,7 @@ pub(crate) async fn place(
             parent: None,
         },
     );
+    made.info.context = context(&planned.inputs);
     let subject = ("operation", operation_id.to_string());
     let metadata = json!({ "inputs": planned.identity, "operation_id": operation_id });
     let writes = vec![
@@ -230,6 +243,27 @@ pub(crate) async fn place(
         engine.audit(scope, actor, word, subject, metadata, origin.request_id)?,
     ];
     engine.place(made, writes).await
+}
+
+/// What was said of these
+fn said<const N: usize>(inputs: [(&str, Value); N]) -> Map<String, Value> {
+    let said = inputs.into_iter().filter(|(_, value)| !value.is_null());
+    said.map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What the run ledger tells of them: lists by their first elements
+fn context(inputs: &Map<String, Value>) -> BTreeMap<String, String> {
+    let told = |name: &String, value: &Value| match value {
+        Value::String(text) => Some((name.clone(), text.clone())),
+        Value::Array(items) => {
+            let named: Vec<&str> = items.iter().filter_map(Value::as_str).take(SELECTION_TOLD).collect();
+            let more = items.len().saturating_sub(named.len());
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            Some(("selection".to_owned(), format!("{}{more}", named.join(", "))))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
+    };
+    inputs.iter().filter_map(|(name, value)| told(name, value)).collect()
 }
 
 fn plan(intent: &Intent, plan_id: PlanId, operation_type: OperationType, snapshot: &PlanSnapshot) -> Plan {

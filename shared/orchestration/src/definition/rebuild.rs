@@ -72,6 +72,7 @@ pub async fn request_rebuild(engine: &Engine, actor: &Actor, origin: &Origin) ->
         about: (Kind::Tenant, scope.workspace.to_string()),
         graph,
         identity: json!({}),
+        inputs: serde_json::Map::new(),
         title: "make the rows of the definition again".to_owned(),
     };
     place(engine, &scope, actor, origin, planned).await

@@ -117,7 +117,10 @@ pub(super) fn made(
         parent: None,
         exclusive: plan.exclusive.clone(),
     };
-    Ok(operation(&graph.nodes, new))
+    let mut made = operation(&graph.nodes, new);
+    made.info.context.extend(scenario.map(|scenario| ("scenario".to_owned(), scenario.to_string())));
+    made.info.context.insert("resource".to_owned(), context.resource.to_string());
+    Ok(made)
 }
 
 pub(super) fn title(context: &ScenarioContext) -> String {
