@@ -140,6 +140,15 @@ async fn all_pages_of_a_directory_become_one_snapshot() {
     assert_eq!(view.status.as_str(), "succeeded");
     assert_eq!(counts(&view), [("assignments_read", 5), ("pages_read", 3)]);
     assert_eq!((snapshot.name.as_deref(), snapshot.assignments), (Some("before"), 5));
+    let path = format!("/v1/workflow-runs/{}", view.operation_id);
+    let told: Value = api.get(&path).by("viewer").send().await.expect(200);
+    assert_eq!(told["inputs"], json!({ "provider": PROVIDER, "name": "before" }));
+    assert_eq!(
+        (&told["outputs"]["snapshot"], &told["outputs"]["assignments_read"]),
+        (&json!(snapshot.id), &json!(5))
+    );
+    let listed: Value = api.get("/v1/workflow-runs").by("viewer").send().await.expect(200);
+    assert_eq!(listed["items"][0]["inputs"], told["inputs"]);
     assert_eq!((snapshot.operation_id, snapshot.created_by.as_str()), (view.operation_id, "operator"));
     let stored = format!("{:?}", api.table.snapshot());
     assert!(!stored.contains("hook-key-of-the-tests"), "the provider's secret is kept nowhere");
@@ -161,6 +170,17 @@ async fn only_what_differs_is_put_back_and_each_has_its_result() {
     assert_eq!(view.status.as_str(), "succeeded");
     let expected = [("assignments_failed", 0), ("assignments_restored", 2), ("assignments_unchanged", 3)];
     assert_eq!(counts(&view), expected);
+    let path = format!("/v1/workflow-runs/{}/steps", view.operation_id);
+    let steps: Value = api.get(&path).by("viewer").send().await.expect(200);
+    let results = steps["items"][0]["outputs"]["results"].as_array().unwrap();
+    let told = |id: &str| results.iter().find(|it| it["id"] == id).unwrap()["result"].clone();
+    assert_eq!((told("a-001"), told("a-002")), (json!("restored"), json!("unchanged")));
+    let ledger: Value =
+        api.get(&format!("/v1/operation-runs/{}", view.operation_id)).by("viewer").send().await.expect(200);
+    assert_eq!(
+        (&ledger["context"]["provider"], &ledger["context"]["snapshot"]),
+        (&json!(PROVIDER), &json!(snapshot.id))
+    );
     let directory = directory.lock().unwrap();
     assert_eq!((directory.has["a-003"]["group"].as_str(), directory.has.len()), (Some("staff"), 6));
     let key = |id: &str| (id.to_owned(), format!("{}/{id}", asked.operation_id));
@@ -183,6 +203,11 @@ async fn what_cannot_be_put_back_fails_the_run_and_the_rest_is_put_back() {
     let failure = view.failure_summary.as_ref().unwrap();
     assert_eq!((view.status.as_str(), failure.code.as_str()), ("failed", "assignments_failed"));
     assert_eq!(failure.message, "2 of 4 assignments could not be put back");
+    let path = format!("/v1/workflow-runs/{}/steps?limit=1", view.operation_id);
+    let steps: Value = api.get(&path).by("viewer").send().await.expect(200);
+    let results = steps["items"][0]["outputs"]["results"].as_array().unwrap();
+    assert_eq!(results.iter().filter(|it| it["result"] == "restored").count(), 2, "although it has failed");
+    assert!(results.iter().any(|it| it["id"] == "a-001" && it["message"].is_string()), "{results:?}");
     let expected = [("assignments_failed", 2), ("assignments_restored", 2), ("assignments_unchanged", 0)];
     assert_eq!(counts(&view), expected, "what an earlier attempt put back still counts as that");
     let puts = |id: &str| directory.lock().unwrap().puts.iter().filter(|(put, _)| put == id).count();

@@ -40,7 +40,7 @@ impl Endpoint for ReleaseTimelineGet {
             let Some(operation) = cx.table().operation_get(scope, link.operation_id).await? else { continue };
             let nodes = cx.engine().all_nodes(&operation).await?;
             let plan = workflow::plan_of(cx, &operation).await?;
-            timeline.runs.push(workflow::run(&operation, &nodes, plan.as_ref())?);
+            timeline.runs.push(workflow::run(&operation, &nodes, plan.as_ref(), None)?);
             for event in events(cx, &operation, &nodes).await? {
                 let entry = workflow::log(event)?;
                 timeline.logs.push(ReleaseLog { workflow_run_id: link.operation_id, entry });

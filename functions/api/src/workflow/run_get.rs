@@ -2,7 +2,6 @@
 
 use super::view;
 use crate::operation::{OperationPath, events, find};
-use weir_domain::plan::PlanContext;
 use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::workflow::WorkflowRun};
 
 /// Shows a workflow run
@@ -26,10 +25,12 @@ impl Endpoint for WorkflowRunGet {
         let operation = find(cx, &call.scope, call.path.operation).await?;
         let nodes = cx.engine().all_nodes(&operation).await?;
         let plan = view::plan_of(cx, &operation).await?;
-        let mut run = view::run(&operation, &nodes, plan.as_ref())?;
-        if let Some(PlanContext::Scenario(context)) = plan.as_ref().map(|plan| &plan.context) {
+        let intent = view::intent_of(cx, &operation, plan.as_ref()).await?;
+        let mut run = view::run(&operation, &nodes, plan.as_ref(), intent)?;
+        let gives = view::gives(&operation, plan.as_ref())?;
+        if !gives.is_empty() {
             let graph = cx.engine().graph_of(&operation).await?;
-            run.outputs = view::outputs(cx, &operation, &graph, &nodes, context).await?;
+            run.outputs = view::outputs(cx, &operation, &graph, &nodes, &gives).await?;
         }
         let events = events(cx, &operation, &nodes).await?;
         run.logs = events.into_iter().map(view::log).collect::<Result<_, _>>()?;

@@ -56,7 +56,8 @@ impl Endpoint for WorkflowRunList {
             let nodes =
                 if operation.is_active() { cx.engine().all_nodes(operation).await? } else { Vec::new() };
             let plan = view::plan_of(cx, operation).await?;
-            let run = view::run(operation, &nodes, plan.as_ref())?;
+            let intent = view::intent_of(cx, operation, plan.as_ref()).await?;
+            let run = view::run(operation, &nodes, plan.as_ref(), intent)?;
             if wanted.status.is_empty() || wanted.status.contains(&run.status) {
                 items.push(run);
             }

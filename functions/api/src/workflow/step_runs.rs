@@ -3,17 +3,21 @@
 use crate::operation::{OperationPath, find};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use weir_domain::{
     engine::{NodeRun, Operation},
     id::TaskId,
     plan::{Executor, Graph, NodeStatus, NodeType, PlanNode, segment_of},
+    planner::ASSIGNMENTS_RESTORE,
 };
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Problem, Route, Use,
     page::size,
     wire::{page::Page, workflow::StepRun},
 };
+
+/// How many bytes of steps one page holds, or little more: Lambda answers with 6 MB at most
+const BYTES_MAX: usize = 2 << 20;
 
 /// Lists the step runs of a workflow run
 pub struct WorkflowStepRuns;
@@ -53,17 +57,22 @@ impl Endpoint for WorkflowStepRuns {
         let after = call.query.cursor.as_deref().map(read_cursor).transpose()?.unwrap_or((0, 0));
         let limit = size(call.query.limit);
         let mut found = attempts(cx, &operation, &graph, after, limit).await?;
-        let more = found.len() > limit;
+        let mut more = found.len() > limit;
         found.truncate(limit);
-        let last = found.last().filter(|_| more);
-        let next_cursor = last.map(|(node, attempt)| format!("{}.{attempt}", node.ordinal));
-        let mut items = Vec::with_capacity(found.len());
+        let (mut items, mut bytes, mut last) = (Vec::with_capacity(found.len()), 0, None);
         for (node, attempt) in &found {
-            if let Some(planned) = graph.node(node.ordinal) {
-                items.push(step(cx, &operation, planned, node, *attempt).await?);
+            if bytes >= BYTES_MAX {
+                more = true;
+                break;
             }
+            if let Some(planned) = graph.node(node.ordinal) {
+                let step = step(cx, &operation, planned, node, *attempt).await?;
+                bytes += serde_json::to_vec(&step)?.len();
+                items.push(step);
+            }
+            last = Some(format!("{}.{attempt}", node.ordinal));
         }
-        Ok(Page { items, next_cursor }.into())
+        Ok(Page { items, next_cursor: last.filter(|_| more) }.into())
     }
 }
 
@@ -134,11 +143,7 @@ async fn step(
         status: if is_present { node.status } else { NodeStatus::Failed },
         attempt_number: attempt,
         inputs,
-        outputs: if is_present {
-            cx.engine().outputs(info.operation_id, planned, node).await?
-        } else {
-            Map::new()
-        },
+        outputs: gave(cx, operation, planned, node, attempt).await?,
         logs,
         error: if is_present { node.error.clone() } else { past.map(|past| past.error.clone()) },
         started_at: if is_present { node.started_at } else { past.and_then(|past| past.started_at) }
@@ -146,4 +151,24 @@ async fn step(
         completed_at: if is_present { node.finished_at } else { past.map(|past| past.ended_at) }
             .map(Into::into),
     })
+}
+
+/// What an attempt gave. One that puts assignments back says what became of each, however it ended
+async fn gave(
+    cx: &Cx,
+    operation: &Operation,
+    planned: &PlanNode,
+    node: &NodeRun,
+    attempt: u32,
+) -> Result<Map<String, Value>, Problem> {
+    let id = operation.info.operation_id;
+    let capability = planned.job_contract.as_ref().map(|contract| contract.capability.as_str());
+    if capability == Some(ASSIGNMENTS_RESTORE) {
+        let kept = cx.ledger().outputs_get(id, node.ordinal, attempt).await?;
+        return Ok(kept.map(|bytes| serde_json::from_slice(&bytes)).transpose()?.unwrap_or_default());
+    }
+    if attempt != node.attempt {
+        return Ok(Map::new());
+    }
+    Ok(cx.engine().outputs(id, planned, node).await?)
 }

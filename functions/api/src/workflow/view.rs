@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use weir_domain::{
     definition::{address::Address, spec::Template},
     engine::{NodeRun, Operation},
-    plan::{Graph, Plan, PlanContext, ScenarioContext},
+    intent::Intent,
+    plan::{Graph, Plan, PlanContext},
     planner::{builtin_template, builtin_templates, collect_outputs, output_nodes},
     sanitise::sanitise,
     scope::Name,
@@ -54,11 +55,36 @@ pub(crate) async fn plan_of(cx: &Cx, operation: &Operation) -> Result<Option<Pla
     Ok(cx.table().read::<Plan>(&key).await?.map(|(plan, _)| plan))
 }
 
+/// What was asked for, where the plan itself does not say it
+pub(crate) async fn intent_of(
+    cx: &Cx,
+    operation: &Operation,
+    plan: Option<&Plan>,
+) -> Result<Option<Intent>, Problem> {
+    if !plan.is_some_and(|plan| plan.context == PlanContext::None {}) {
+        return Ok(None);
+    }
+    let info = &operation.info;
+    let key = Key::entity(&info.scope, Intent::KIND, info.intent_id);
+    Ok(cx.table().read::<Intent>(&key).await?.map(|(intent, _)| intent))
+}
+
+/// What the template of a run says that it gives, and from which of its nodes
+pub(super) fn gives(operation: &Operation, plan: Option<&Plan>) -> Result<BTreeMap<String, String>, Problem> {
+    if let Some(PlanContext::Scenario(context)) = plan.map(|plan| &plan.context) {
+        return Ok(context.outputs.clone());
+    }
+    let Some(name) = builtin_template(operation.info.operation_type) else { return Ok(BTreeMap::new()) };
+    let found = builtin()?.into_iter().find(|template| template.name == name);
+    Ok(found.map(|template| template.outputs).unwrap_or_default())
+}
+
 /// An operation as a workflow run, without what it gave and its log
 pub(crate) fn run(
     operation: &Operation,
     nodes: &[NodeRun],
     plan: Option<&Plan>,
+    intent: Option<Intent>,
 ) -> Result<WorkflowRun, Problem> {
     let info = &operation.info;
     let ended = operation.completed_at.map(Into::into);
@@ -83,7 +109,7 @@ pub(crate) fn run(
         template_version,
         status: operation::shown(operation, nodes),
         context,
-        inputs: plan.map(inputs).unwrap_or_default(),
+        inputs: plan.map(|plan| inputs(plan, intent)).unwrap_or_default(),
         outputs: Map::new(),
         started_at: operation.started_at.unwrap_or(info.created_at).into(),
         completed_at: ended,
@@ -105,7 +131,7 @@ fn planned_from(
 }
 
 /// What the plan was made for
-fn inputs(plan: &Plan) -> Map<String, Value> {
+fn inputs(plan: &Plan, intent: Option<Intent>) -> Map<String, Value> {
     let pairs = match &plan.context {
         PlanContext::Scenario(context) => return context.inputs.clone(),
         PlanContext::Delivery(context) => vec![
@@ -114,7 +140,8 @@ fn inputs(plan: &Plan) -> Map<String, Value> {
             ("environment", json!(context.environment)),
         ],
         PlanContext::Definition(context) => vec![("change_plan", json!(context.change_plan_digest))],
-        PlanContext::None {} => Vec::new(),
+        // What a built-in template is given is what was asked for.
+        PlanContext::None {} => return intent.map(|intent| intent.desired_result).unwrap_or_default(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
@@ -125,15 +152,15 @@ pub(super) async fn outputs(
     operation: &Operation,
     graph: &Graph,
     nodes: &[NodeRun],
-    context: &ScenarioContext,
+    gives: &BTreeMap<String, String>,
 ) -> Result<Map<String, Value>, Problem> {
-    let wanted = output_nodes(&context.outputs, graph);
+    let wanted = output_nodes(gives, graph);
     let mut gave = BTreeMap::new();
     for node in nodes.iter().filter(|node| wanted.binary_search(&node.ordinal).is_ok()) {
         let Some(planned) = graph.node(node.ordinal) else { continue };
         gave.insert(node.ordinal, cx.engine().outputs(operation.info.operation_id, planned, node).await?);
     }
-    Ok(collect_outputs(&context.outputs, graph, &gave))
+    Ok(collect_outputs(gives, graph, &gave))
 }
 
 /// An event of the timeline as an entry of a run's log
