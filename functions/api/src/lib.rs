@@ -20,6 +20,7 @@ mod intent;
 mod intervention;
 mod operation;
 mod pack;
+mod pages;
 mod patch;
 mod plan;
 mod projection;

@@ -90,3 +90,38 @@ async fn a_name_that_is_an_address_is_shown_as_it_is() {
     shop.api.cx.table().transact(&[weir_store::Write::CreateOperation(Box::new(copy))]).await.unwrap();
     assert_eq!(run(&shop, id).await.initiator_name, "alice@example.io");
 }
+
+#[tokio::test]
+async fn a_page_that_is_filtered_is_filled_from_further_down() {
+    let shop = Shop::open().await;
+    let oldest = shop.stage(shop.release).await;
+    let stored = shop.api.cx.table().operation_get(&shop.scope, oldest).await.unwrap().unwrap();
+    for number in 0..130 {
+        shop.api.clock.advance(Millis(5));
+        let mut copy = stored.clone();
+        copy.info.operation_id = weir_domain::id::Id::new(shop.api.clock.now().0, number);
+        copy.info.operation_type = weir_domain::operation::OperationType::ScenarioRun;
+        copy.status = weir_domain::operation::OperationStatus::Running;
+        shop.api.cx.table().transact(&[weir_store::Write::CreateOperation(Box::new(copy))]).await.unwrap();
+    }
+    let ids = async |path: &str, field: &str| -> Vec<Value> {
+        let page: Value = shop.api.get(path).by("viewer").send().await.expect(200);
+        page["items"].as_array().unwrap().iter().map(|it| it[field].clone()).collect()
+    };
+    let only = vec![json!(oldest)];
+    assert_eq!(ids("/v1/workflow-runs?kind=Promote&limit=10", "id").await, only);
+    assert_eq!(ids("/v1/operation-runs?type=promote&limit=10", "id").await, only);
+    let waiting = shop.promote(shop.release, "environment.production").await.promotion.workflow_run_id;
+    for number in 0..130 {
+        shop.api.clock.advance(Millis(5));
+        let mut copy = stored.clone();
+        copy.info.operation_id = weir_domain::id::Id::new(shop.api.clock.now().0, number);
+        copy.status = weir_domain::operation::OperationStatus::Running;
+        shop.api.cx.table().transact(&[weir_store::Write::CreateOperation(Box::new(copy))]).await.unwrap();
+    }
+    assert_eq!(
+        ids("/v1/operations?status=waiting_gate&limit=10", "operation_id").await,
+        [json!(waiting)],
+        "behind 130 that run"
+    );
+}

@@ -1,11 +1,13 @@
 //! `GET /v1/operations`
 
 use super::brief;
+use crate::pages::{Listed, fill};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::operation::OperationStatus;
+use weir_domain::{engine::Operation, operation::OperationStatus, scope::Scope, time::Millis};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, page,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    page::size,
     wire::{operation::OperationView, page::Page},
 };
 
@@ -16,7 +18,7 @@ pub struct OperationList;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OperationListQuery {
-    /// Only those that show one of these statuses; a page may then hold fewer than asked for, also none
+    /// Only those that show one of these statuses; a page may then hold fewer than asked for, and yet not be the last
     #[serde(default)]
     status: Vec<OperationStatus>,
     /// At most so many; 50 if absent, never more than 200
@@ -39,18 +41,46 @@ impl Endpoint for OperationList {
     type Reply = Page<OperationView>;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<OperationView>>, Problem> {
-        let (wanted, cursor) = (&call.query.status, call.query.cursor.as_deref());
-        let stored = stored(wanted);
-        let found = cx.table().operations(&call.scope, &stored, cursor, page::size(call.query.limit));
-        let (operations, next_cursor) = found.await?;
-        let mut items = Vec::with_capacity(operations.len());
-        for operation in &operations {
-            let view = brief(cx, operation, call.now).await?;
-            if wanted.is_empty() || wanted.contains(&view.status) {
-                items.push(view);
-            }
-        }
-        Ok(Page { items, next_cursor }.into())
+        let query = call.query;
+        let list = Operations {
+            cx,
+            scope: &call.scope,
+            stored: stored(&query.status),
+            wanted: &query.status,
+            now: call.now,
+        };
+        Ok(fill(cx, &list, query.cursor, size(query.limit)).await?.into())
+    }
+}
+
+/// The operations of `scope`
+struct Operations<'a> {
+    cx: &'a Cx,
+    scope: &'a Scope,
+    stored: Vec<OperationStatus>,
+    wanted: &'a [OperationStatus],
+    now: Millis,
+}
+
+impl Listed for Operations<'_> {
+    type Found = Operation;
+    type Item = OperationView;
+
+    async fn look(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Operation>, Option<String>), Problem> {
+        Ok(self.cx.table().operations(self.scope, &self.stored, after, limit).await?)
+    }
+
+    fn cursor(&self, found: &Operation) -> String {
+        found.info.operation_id.to_string()
+    }
+
+    async fn item(&self, found: &Operation) -> Result<Option<OperationView>, Problem> {
+        let view = brief(self.cx, found, self.now).await?;
+        Ok(Some(view).filter(|view| self.wanted.is_empty() || self.wanted.contains(&view.status)))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The run ledger: operations and passes of housekeeping in one list, in the words of requirement 003
 
 use super::{brief, view::was_reconciled};
+use crate::pages::{Listed, fill};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use weir_domain::{
@@ -19,12 +20,6 @@ use weir_edge::{
     wire::{operation::OperationView, operation_run::OperationRun, page::Page},
 };
 use weir_store::{Entity as _, Key, Query};
-
-/// How many runs are read at a time, at least: most of them may not be wanted
-const LOOK: usize = 100;
-
-/// How often that is done for one page: a page may hold fewer than asked for, so that none takes long
-const LOOKS: usize = 5;
 
 /// Which runs are wanted; an empty list wants all
 #[derive(Debug, Default)]
@@ -126,33 +121,41 @@ pub(super) async fn page(
     limit: usize,
     now: Millis,
 ) -> Result<Page<OperationRun>, Problem> {
-    let (mut page, mut after) = (Page { items: Vec::new(), next_cursor: None }, cursor);
     let stored: Vec<_> = wanted.stored().into_iter().collect();
     if stored.is_empty() {
-        return Ok(page);
+        return Ok(Page { items: Vec::new(), next_cursor: None });
     }
-    for _ in 0..LOOKS {
-        let (found, next) = look(cx, scope, wanted, &stored, after.as_deref(), limit.max(LOOK)).await?;
-        let mut found = found.into_iter().peekable();
-        while let Some(run) = found.next() {
-            if !wanted.wants_type(run.operation_type()) {
-                continue;
-            }
-            let view = run.view(cx, scope, now).await?;
-            if wanted.wants(&view) {
-                page.items.push(view);
-            }
-            if page.items.len() == limit {
-                let more = found.peek().is_some() || next.is_some();
-                page.next_cursor = more.then(|| run.id().to_string());
-                return Ok(page);
-            }
+    fill(cx, &Runs { cx, scope, wanted, stored, now }, cursor, limit).await
+}
+
+/// The runs of `scope`
+struct Runs<'a> {
+    cx: &'a Cx,
+    scope: &'a Scope,
+    wanted: &'a Wanted,
+    stored: Vec<OperationStatus>,
+    now: Millis,
+}
+
+impl Listed for Runs<'_> {
+    type Found = Found;
+    type Item = OperationRun;
+
+    async fn look(&self, after: Option<&str>, limit: usize) -> Result<(Vec<Found>, Option<String>), Problem> {
+        look(self.cx, self.scope, self.wanted, &self.stored, after, limit).await
+    }
+
+    fn cursor(&self, found: &Found) -> String {
+        found.id().to_string()
+    }
+
+    async fn item(&self, found: &Found) -> Result<Option<OperationRun>, Problem> {
+        if !self.wanted.wants_type(found.operation_type()) {
+            return Ok(None);
         }
-        let Some(next) = next else { return Ok(page) };
-        after = Some(next);
+        let view = found.view(self.cx, self.scope, self.now).await?;
+        Ok(Some(view).filter(|view| self.wanted.wants(view)))
     }
-    page.next_cursor = after;
-    Ok(page)
 }
 
 /// At most `limit` entries of each kind after the cursor, merged, and where the next look begins

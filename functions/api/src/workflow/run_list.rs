@@ -1,19 +1,27 @@
 //! `GET /v1/workflow-runs`
 
 use super::view;
-use crate::operation::stored;
+use crate::{
+    operation::stored,
+    pages::{Listed, fill},
+};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::operation::{OperationStatus, WorkflowKind};
+use weir_domain::{
+    engine::Operation,
+    operation::{OperationStatus, WorkflowKind},
+    scope::Scope,
+};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, page,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    page::size,
     wire::{page::Page, workflow::WorkflowRun},
 };
 
 /// Lists workflow runs, the newest first
 pub struct WorkflowRunList;
 
-/// Which runs, and which page of them; a page may hold fewer than asked for, also none, and yet not be the last
+/// Which runs, and which page of them; a page may hold fewer than asked for, and yet not be the last
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WorkflowRunListQuery {
@@ -43,25 +51,46 @@ impl Endpoint for WorkflowRunList {
     type Reply = Page<WorkflowRun>;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<WorkflowRun>>, Problem> {
-        let (wanted, cursor) = (&call.query, call.query.cursor.as_deref());
-        let statuses = stored(&wanted.status);
-        let found = cx.table().operations(&call.scope, &statuses, cursor, page::size(wanted.limit));
-        let (operations, next_cursor) = found.await?;
-        let mut items = Vec::new();
-        for operation in &operations {
-            let kind = operation.info.operation_type.workflow_kind();
-            if !wanted.kind.is_empty() && !kind.is_some_and(|kind| wanted.kind.contains(&kind)) {
-                continue;
-            }
-            let nodes =
-                if operation.is_active() { cx.engine().all_nodes(operation).await? } else { Vec::new() };
-            let plan = view::plan_of(cx, operation).await?;
-            let intent = view::intent_of(cx, operation, plan.as_ref()).await?;
-            let run = view::run(operation, &nodes, plan.as_ref(), intent)?;
-            if wanted.status.is_empty() || wanted.status.contains(&run.status) {
-                items.push(run);
-            }
+        let query = call.query;
+        let list = Runs { cx, scope: &call.scope, stored: stored(&query.status), wanted: &query };
+        Ok(fill(cx, &list, query.cursor.clone(), size(query.limit)).await?.into())
+    }
+}
+
+/// The workflow runs of `scope`
+struct Runs<'a> {
+    cx: &'a Cx,
+    scope: &'a Scope,
+    stored: Vec<OperationStatus>,
+    wanted: &'a WorkflowRunListQuery,
+}
+
+impl Listed for Runs<'_> {
+    type Found = Operation;
+    type Item = WorkflowRun;
+
+    async fn look(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<Operation>, Option<String>), Problem> {
+        Ok(self.cx.table().operations(self.scope, &self.stored, after, limit).await?)
+    }
+
+    fn cursor(&self, found: &Operation) -> String {
+        found.info.operation_id.to_string()
+    }
+
+    async fn item(&self, found: &Operation) -> Result<Option<WorkflowRun>, Problem> {
+        let (cx, wanted) = (self.cx, self.wanted);
+        let kind = found.info.operation_type.workflow_kind();
+        if !wanted.kind.is_empty() && !kind.is_some_and(|kind| wanted.kind.contains(&kind)) {
+            return Ok(None);
         }
-        Ok(Page { items, next_cursor }.into())
+        let nodes = if found.is_active() { cx.engine().all_nodes(found).await? } else { Vec::new() };
+        let plan = view::plan_of(cx, found).await?;
+        let intent = view::intent_of(cx, found, plan.as_ref()).await?;
+        let run = view::run(found, &nodes, plan.as_ref(), intent)?;
+        Ok(Some(run).filter(|run| wanted.status.is_empty() || wanted.status.contains(&run.status)))
     }
 }
