@@ -59,6 +59,8 @@ pub(super) struct Requirement<'a> {
     pub capability: &'a str,
     /// The target that the node is about
     pub site: Option<&'a Site>,
+    /// The region of the environment that everything is about
+    pub region: Option<&'a str>,
     pub constraints: Constraints,
 }
 
@@ -72,6 +74,8 @@ pub(super) struct Resolved {
     pub resource: Option<Address>,
     /// The scenario that will provide it, and what it acts on
     pub scenario: Option<(Address, Address)>,
+    /// What had to be true of it
+    pub constraints: Constraints,
 }
 
 /// Something that may provide a capability
@@ -129,6 +133,7 @@ pub(super) fn resolve(
         runs: chosen.as_ref().map_or(Executor::Job, |it| it.runs.clone()),
         resource: chosen.as_ref().and_then(|it| it.resource.clone()),
         scenario: chosen.and_then(|it| it.scenario),
+        constraints: requirement.constraints.clone(),
     }
 }
 
@@ -170,23 +175,30 @@ fn agents(requirement: &Requirement<'_>, sites: &[Site], offers: &Offers) -> Vec
     of_node.chain(of_all).map(|site| agent(requirement, site, offers)).collect()
 }
 
+/// The first agent of the target that will do; where none does, the first that could if it were another version
 fn agent(requirement: &Requirement<'_>, site: &Site, offers: &Offers) -> Candidate {
     let wanted = &requirement.constraints;
     let serving: Vec<_> =
         offers.agents.iter().filter(|agent| agent.targets.contains(&site.address)).collect();
-    let able = |agent: &&&AgentOffer| agent.capabilities.iter().any(|it| it == requirement.capability);
-    let refused = unfit(wanted, site).or_else(|| match serving.iter().find(able) {
-        Some(agent) => too_old(wanted, &agent.version).map(|why| format!("agent {}: {why}", agent.name)),
+    let able =
+        serving.iter().filter(|agent| agent.capabilities.iter().any(|it| it == requirement.capability));
+    let judged: Vec<_> = able.map(|agent| (agent, too_old(wanted, &agent.version))).collect();
+    let best = judged.iter().find(|(_, why)| why.is_none()).or(judged.first());
+    let refused = unfit(wanted, site).or_else(|| match best {
+        Some((_, None)) => None,
+        Some(_) => {
+            let why = judged
+                .iter()
+                .filter_map(|(agent, why)| why.as_ref().map(|why| format!("agent {}: {why}", agent.name)));
+            Some(why.collect::<Vec<_>>().join(", "))
+        }
         None if serving.is_empty() => Some("no agent serves it".to_owned()),
         None => {
             let names: Vec<_> = serving.iter().map(|agent| agent.name.as_str()).collect();
             Some(format!("its agent {} does not do `{}`", names.join(", "), requirement.capability))
         }
     });
-    let by = serving
-        .iter()
-        .find(able)
-        .map_or(String::new(), |agent| format!(" (agent {} {})", agent.name, agent.version));
+    let by = best.map_or(String::new(), |(agent, _)| format!(" (agent {} {})", agent.name, agent.version));
     Candidate {
         name: format!("{}{by}", site.address),
         refused,
@@ -211,6 +223,24 @@ fn unfit(wanted: &Constraints, site: &Site) -> Option<String> {
     other_adapter(wanted, &site.spec.target_type.to_string())
 }
 
+/// Why the place where it is done does not fulfil the constraints, for what is done by no agent of a target
+///
+/// Without a target there is the region of the environment, and nobody who could have a label.
+fn unfit_place(requirement: &Requirement<'_>) -> Option<String> {
+    let wanted = &requirement.constraints;
+    if let Some(site) = requirement.site {
+        return unfit(&Constraints { adapter: None, ..wanted.clone() }, site);
+    }
+    if let Some(name) = wanted.labels.keys().next() {
+        return Some(format!("it is done on no target, so nothing has a label `{name}`"));
+    }
+    let region = wanted.region.as_deref().filter(|region| requirement.region != Some(*region))?;
+    Some(match requirement.region {
+        Some(other) => format!("it is done in region `{other}`, not `{region}`"),
+        None => format!("it is done on no target, so nobody knows whether that is in region `{region}`"),
+    })
+}
+
 fn other_adapter(wanted: &Constraints, adapter: &str) -> Option<String> {
     let other = wanted.adapter.as_deref().filter(|wanted| *wanted != adapter)?;
     Some(format!("its adapter is `{adapter}`, not `{other}`"))
@@ -228,11 +258,9 @@ fn too_old(wanted: &Constraints, version: &str) -> Option<String> {
 
 fn built_in(requirement: &Requirement<'_>, offers: &Offers) -> Candidate {
     let wanted = &requirement.constraints;
-    let about =
-        requirement.site.and_then(|site| unfit(&Constraints { adapter: None, ..wanted.clone() }, site));
     Candidate {
         name: format!("{BUILT_IN} {}", offers.version),
-        refused: about
+        refused: unfit_place(requirement)
             .or_else(|| other_adapter(wanted, BUILT_IN))
             .or_else(|| too_old(wanted, &offers.version)),
         runs: Executor::Job,
@@ -248,7 +276,10 @@ fn providers(requirement: &Requirement<'_>, offers: &Offers) -> Vec<Candidate> {
         let refused = (!gives).then(|| format!("it does not provide `{}`", requirement.capability));
         Candidate {
             name: address.to_string(),
-            refused: refused.or_else(|| other_adapter(wanted, &provider.provider_type)),
+            refused: refused
+                .or_else(|| other_adapter(wanted, &provider.provider_type))
+                .or_else(|| unfit_place(requirement))
+                .or_else(|| unknown_version(wanted)),
             runs: Executor::Job,
             resource: Some(address.clone()),
             scenario: None,
@@ -257,7 +288,12 @@ fn providers(requirement: &Requirement<'_>, offers: &Offers) -> Vec<Candidate> {
     offers.providers.iter().map(candidate).collect()
 }
 
-/// Scenarios that provide it, for one of the subjects
+/// The definition says no version of a provider
+fn unknown_version(wanted: &Constraints) -> Option<String> {
+    wanted.version.as_ref().map(|version| format!("nobody knows its version, and `{version}` is asked for"))
+}
+
+/// Scenarios that provide it, for one of the subjects: what has to be true is asked of each of their own steps
 fn providing(
     requirement: &Requirement<'_>,
     scenarios: &[(Address, Scenario)],

@@ -90,7 +90,7 @@ pub fn bind_delivery(recipe: &Recipe<'_>, offers: &Offers) -> Vec<ResourceBindin
             let Ok(capability) = asked(spec, recipe.job(spec)) else { continue };
             let id = format!("{}.{name}", spec.id);
             let constraints = spec.constraints.clone();
-            let requirement = Requirement { id, capability, site: Some(site), constraints };
+            let requirement = Requirement { id, capability, site: Some(site), region: None, constraints };
             bindings.push(resolve(&requirement, sites, offers, &[], &[]).binding);
         }
     }

@@ -53,7 +53,8 @@ impl Planner<'_> {
             SpecType::Job | SpecType::Verification => self.work(made, placed, with)?,
             SpecType::SubOperation => {
                 let capability = self.asked(spec)?;
-                let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &spec.constraints);
+                let constraints = constraints(placed)?;
+                let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &constraints);
                 self.note(made, &resolved);
                 self.child(made, placed.id.clone(), &title(placed), &resolved, &with)?
             }
@@ -105,7 +106,7 @@ impl Planner<'_> {
             let what = "`deploy.host`, which is planned by `deploy`, `promote` and `rollback` only";
             return Err(PlanError::NotHere { node: spec.id.clone(), what });
         }
-        let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &spec.constraints);
+        let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &constraints(placed)?);
         self.note(made, &resolved);
         if resolved.scenario.is_some() {
             return self.child(made, placed.id.clone(), &title(placed), &resolved, &with);
@@ -157,7 +158,8 @@ impl Planner<'_> {
     ) -> Resolved {
         let request = self.request;
         let constraints = request.constraints.and(constraints);
-        let requirement = Requirement { id: id.to_owned(), capability, site, constraints };
+        let region = request.guarded.and_then(|guarded| guarded.spec.region.as_deref());
+        let requirement = Requirement { id: id.to_owned(), capability, site, region, constraints };
         let own = site.map(|site| site.address.clone());
         let environment = request.guarded.map(|guarded| guarded.environment.clone());
         let subjects: Vec<Address> =
@@ -177,7 +179,7 @@ impl Planner<'_> {
         let mut node = PlanNode::new(id.clone(), NodeType::SubOperation, title, Executor::Decide);
         node.requires = vec![resolved.binding.capability_key.clone()];
         let Some((scenario, subject)) = &resolved.scenario else { return Ok(node) };
-        let child = self.child_plan(&id, scenario, subject, given)?;
+        let child = self.child_plan(&id, (scenario, subject), &resolved.constraints, given)?;
         let hash = child.plan.graph.graph_hash().map_err(|error| PlanError::Node {
             node: id.to_string(),
             problem: format!("cannot be hashed: {error}"),
@@ -192,8 +194,8 @@ impl Planner<'_> {
     fn child_plan(
         &self,
         id: &NodeId,
-        scenario: &Address,
-        subject: &Address,
+        (scenario, subject): (&Address, &Address),
+        constraints: &Constraints,
         given: &Map<String, Value>,
     ) -> Result<Child, PlanError> {
         let request = self.request;
@@ -224,6 +226,7 @@ impl Planner<'_> {
             subject: Subject { address: subject, spec: &spec },
             sites: &sites,
             inputs: &inputs,
+            constraints,
             ..request.clone()
         };
         // Its environment's gates stand before the operation that runs it, whose approval is given to its graph, too.
@@ -238,6 +241,28 @@ impl Planner<'_> {
             outputs: template.outputs.clone(),
             plan,
         })
+    }
+}
+
+/// What has to be true of whoever does the node, filled in
+fn constraints(placed: &Placed<'_>) -> Result<Constraints, PlanError> {
+    let said = object(serde_json::to_value(&placed.spec.constraints).unwrap_or_default());
+    let node = || placed.spec.id.clone();
+    let filled = expression::fill_fields(&said, &placed.facts)
+        .map_err(|error| PlanError::Expression { node: node(), error })?;
+    let filled = filled.into_iter().map(|(name, value)| (name, texts(value))).collect();
+    serde_json::from_value(Value::Object(filled)).map_err(|error| PlanError::Node {
+        node: node(),
+        problem: format!("has `constraints` that are none once they are filled in: {error}"),
+    })
+}
+
+/// A number or a yes stands in a constraint as it is written
+fn texts(value: Value) -> Value {
+    match value {
+        Value::Number(_) | Value::Bool(_) => Value::String(value.to_string()),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, texts(value))).collect(),
+        Value::Null | Value::String(_) | Value::Array(_) => value,
     }
 }
 

@@ -1,12 +1,13 @@
 use super::*;
 use crate::{
-    definition::spec::{Environment, Job, Provider},
+    definition::spec::{Environment, Job},
     plan::{BindingStatus, Executor, NodeType, OnFailure},
     planner::AgentOffer,
 };
 use proptest::prelude::*;
 use serde_json::json;
 
+mod fitting;
 mod undo;
 
 /// A definition to plan in
@@ -237,18 +238,6 @@ fn a_shared_job_says_what_its_step_does_not() {
 }
 
 #[test]
-fn an_environment_is_guarded_unless_nobody_notices() {
-    let mut world = World::new(json!([check("a", json!({}))]));
-    world.environment.required_approvals = 1;
-    assert_eq!(edges(&world.plan(json!({})).unwrap()), ["a<-"]);
-    world.scenarios[0].1.risk_metadata.level = Risk::Medium;
-    assert_eq!(
-        edges(&world.plan(json!({})).unwrap()),
-        ["guard.approval<-", "guard.freeze<-guard.approval", "a<-guard.freeze"]
-    );
-}
-
-#[test]
 fn what_is_exclusive_is_known_from_the_bindings() {
     let mut world =
         World::new(json!([check("a", json!({ "for_each": "target", "when": "${target.name} == 't-2'" }))]));
@@ -263,34 +252,6 @@ fn what_is_exclusive_is_known_from_the_bindings() {
 }
 
 #[test]
-fn an_unmet_requirement_is_unbound_with_its_reason() {
-    let world = World::new(json!([
-        { "id": "a", "type": "job", "capability": "moon.land" },
-        check("b", json!({ "constraints": { "version": ">=9" } })),
-        check("c", json!({ "for_each": "target", "constraints": { "labels": { "zone": "b" } } })),
-    ]));
-    let planned = world.plan(json!({})).unwrap();
-    let told: Vec<_> = planned
-        .bindings
-        .iter()
-        .map(|it| (it.requirement_id.as_str(), it.binding_status, it.resolution_reason.as_str()))
-        .collect();
-    assert_eq!(
-        told,
-        [
-            (
-                "a",
-                BindingStatus::Unbound,
-                "`moon.land` is nothing that this version does by itself; there is no candidate"
-            ),
-            ("b", BindingStatus::Unbound, "weir 0.1.0: its version is 0.1.0, not >=9"),
-            ("c.t-1", BindingStatus::Unbound, "weir 0.1.0: its label `zone` is `a`, not `b`"),
-            ("c.t-2", BindingStatus::Bound, "weir 0.1.0: chosen"),
-        ]
-    );
-}
-
-#[test]
 fn what_a_scenario_provides_runs_as_an_operation_of_its_own() {
     let mut world = World::new(json!([
         { "id": "a", "type": "job", "capability": "moon.land", "with": { "where": "sea", "other": 1 } },
@@ -298,7 +259,8 @@ fn what_a_scenario_provides_runs_as_an_operation_of_its_own() {
     ]));
     let inputs = json!({ "where": { "type": "string", "required": true } });
     let nodes = json!([check("land", json!({ "with": { "path": "/${inputs.where}" } }))]);
-    world.add("lander", json!({ "provides": ["moon.land"] }), json!({ "nodes": nodes, "inputs": inputs }));
+    let lander = json!({ "provides": ["moon.land"], "risk_metadata": { "level": "low" } });
+    world.add("lander", lander, json!({ "nodes": nodes, "inputs": inputs }));
     let planned = world.plan(json!({})).unwrap();
     let node = planned.graph.node(1).unwrap();
     assert_eq!((node.node_type, &node.runs), (NodeType::SubOperation, &Executor::Decide));
@@ -329,24 +291,9 @@ fn what_the_scenario_requires_as_a_whole_comes_first() {
     world.scenarios[0].1.requires = vec!["verify.http".to_owned(), "fuel".to_owned()];
     let unmet = world.plan(json!({})).unwrap();
     assert_eq!(unmet.bindings[0].binding_status, BindingStatus::Unbound);
-    world.add("tanker", json!({ "provides": ["fuel"] }), json!({ "nodes": [check("pump", json!({}))] }));
+    let tanker = json!({ "provides": ["fuel"], "risk_metadata": { "level": "low" } });
+    world.add("tanker", tanker, json!({ "nodes": [check("pump", json!({}))] }));
     assert_eq!(edges(&world.plan(json!({})).unwrap()), ["provide.fuel<-", "a<-provide.fuel"]);
-}
-
-#[test]
-fn a_provider_that_fits_is_told_to_the_node() {
-    let provider: Provider =
-        serde_json::from_value(json!({ "provider_type": "http", "provides": ["x"] })).unwrap();
-    let world = World::new(json!([check("a", json!({}))]));
-    let offers = Offers { providers: vec![(address("provider.p"), provider)], ..world.offers.clone() };
-    let requirement = super::super::binding::Requirement {
-        id: "r".to_owned(),
-        capability: "x",
-        site: None,
-        constraints: Constraints::default(),
-    };
-    let resolved = super::super::binding::resolve(&requirement, &world.sites, &offers, &[], &[]);
-    assert_eq!(resolved.binding.binding_status, BindingStatus::Unbound, "no adapter here speaks to it");
 }
 
 proptest! {

@@ -74,6 +74,7 @@ impl Planner<'_> {
             id: format!("undo.{}", placed.id),
             capability: &job.capability,
             site: there.or(placed.site),
+            region: request.guarded.and_then(|guarded| guarded.spec.region.as_deref()),
             constraints: request.constraints.clone(),
         };
         // No scenario: a way back that is an operation of its own would need one itself.
