@@ -4,12 +4,15 @@
 //! before the swap's success is told to anyone and again by whoever repeats the group, so they may lag behind
 //! for a moment and never run ahead of what the ledger says for long.
 
+mod group;
 mod project;
 mod rebuild;
 
+pub use group::GroupError;
 pub use project::{ProjectionHead, projection_head};
 pub use rebuild::{Rebuilt, request_rebuild};
 
+pub(crate) use group::apply;
 pub(crate) use rebuild::rebuild;
 
 use crate::{
@@ -19,17 +22,16 @@ use crate::{
     records::record,
     start::{NewOperation, Placed, operation},
 };
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use weir_domain::{
     actor::Actor,
     canonical::Digest,
     definition::{
-        apply::{Applied, ApplyError, apply_group},
         bundle::Bundle,
         diagnostic::{Diagnostic, Severity},
         document::{Definition, read},
         plan::DefinitionPlan,
-        state::{AppliedBy, State},
+        state::State,
     },
     engine::Operation,
     evidence::PacketType,
@@ -40,7 +42,7 @@ use weir_domain::{
     planner::{Approval, DefinitionRequest, plan_definition},
     scope::Scope,
 };
-use weir_ledger::ledger::{StateObject, StateWrite};
+use weir_ledger::ledger::StateObject;
 use weir_store::{Entity as _, Key, Write};
 
 /// Why a change of the definition is not planned or applied
@@ -271,79 +273,6 @@ pub async fn request_apply(
         engine.audit(&outer, actor, "definition.apply", subject, metadata, origin.request_id)?,
     ];
     Ok(engine.place(made, writes).await?)
-}
-
-/// Why one group was not applied
-#[derive(Debug, thiserror::Error)]
-pub enum GroupError {
-    /// It never will be: the plan is stale, or was not made for this
-    #[error(transparent)]
-    Refused(#[from] ApplyError),
-    /// It may be, if tried again
-    #[error(transparent)]
-    Definition(#[from] DefinitionError),
-}
-
-/// Makes one apply group true: the ledger by compare-and-swap, then the projection
-///
-/// Returns the revision of the state that holds it, and what the group counts by the keys of its type's catalogue.
-pub(crate) async fn apply(
-    engine: &Engine,
-    operation: &Operation,
-    change_plan: &Digest,
-    group: usize,
-) -> Result<(u64, Map<String, Value>), GroupError> {
-    let bytes = engine
-        .ledger
-        .definition_get(change_plan)
-        .await
-        .map_err(EngineError::from)
-        .map_err(DefinitionError::from)?;
-    let bytes = bytes.ok_or_else(|| DefinitionError::NotUploaded(change_plan.clone()))?;
-    let changes: DefinitionPlan = serde_json::from_slice(&bytes).map_err(unreadable)?;
-    let bundle = bundle(engine, &changes.desired_revision).await?;
-    let read_state = state(engine).await?;
-    let now = engine.clock.now();
-    let current = read_state.as_ref().map(|(state, _)| state);
-    let definition = valid(&bundle, current)?;
-    let scope = operation.info.scope.outer();
-    let state = match apply_group(current, &changes, group, &definition, now)? {
-        Applied::Already => current.cloned(),
-        Applied::Next(next) => {
-            let by = AppliedBy {
-                operation_id: operation.info.operation_id,
-                definition: changes.desired_revision.clone(),
-                revision: next.state_revision,
-                at: now,
-            };
-            let next = next.signed(project::members(&changes, group), &by);
-            project::announce(engine, &scope, next.state_revision).await?;
-            swap(engine, read_state.as_ref(), &next).await?;
-            Some(next)
-        }
-    };
-    let revision = state.as_ref().map_or(0, |state| state.state_revision);
-    if let Some(state) = &state {
-        project::project(engine, &scope, state, &definition, &changes, group).await?;
-    }
-    Ok((revision, project::counts(&changes, group)))
-}
-
-async fn swap(
-    engine: &Engine,
-    base: Option<&(State, StateObject)>,
-    next: &State,
-) -> Result<(), DefinitionError> {
-    let bytes = next.to_vec().map_err(unreadable)?;
-    let written = engine.ledger.state_write(base.map(|(_, object)| object), next.state_revision, bytes).await;
-    match written.map_err(EngineError::from)? {
-        StateWrite::Written(_) => Ok(()),
-        StateWrite::Lost => {
-            let planned = next.state_revision.saturating_sub(1);
-            let found = state(engine).await?.map_or(0, |(state, _)| state.state_revision);
-            Err(DefinitionError::Stale { planned, found })
-        }
-    }
 }
 
 /// What follows from the end of an apply

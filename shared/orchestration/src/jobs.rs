@@ -215,6 +215,7 @@ impl Engine {
                 Ok(Done { log: format!("state revision {revision}\n"), outputs, ..Done::default() })
             }
             Err(GroupError::Refused(error)) => Err(Failed::terminal("stale_plan", error.to_string())),
+            Err(error @ GroupError::NotPlanned(_)) => Err(Failed::terminal("not_planned", error.to_string())),
             Err(GroupError::Definition(error)) => Err(Failed::retryable("not_applied", error.to_string())),
         }
     }

@@ -2,17 +2,19 @@ use crate::fixture::example;
 use serde_json::json;
 use weir_domain::{
     actor::Actor,
+    canonical::Digest,
     definition::{
         apply::{Applied, apply_group},
         document::read,
     },
     id::PlanId,
     operation::OperationType,
+    plan::{DefinitionContext, Plan, PlanContext},
 };
 use weir_edge::wire::operation::OperationView;
 use weir_orchestration::{
     Clock as _,
-    definition::{PlannedDefinition, plan},
+    definition::{PlannedDefinition, plan, state},
     delivery::Origin,
 };
 use weir_testkit::TestApi;
@@ -73,4 +75,20 @@ async fn a_plan_is_run_as_any_other_unless_the_state_has_moved_since() {
     assert_eq!(run(id).await.short(), "409 plan-stale");
     let applied = api.post("/v1/definition/applies").by("root").json(&json!({ "plan_id": id })).send().await;
     assert_eq!(applied.short(), "409 plan-stale");
+}
+
+#[tokio::test]
+async fn changes_that_the_operation_s_own_plan_does_not_name_are_not_applied() {
+    let api = TestApi::new(crate::ENDPOINTS).await;
+    let plan = planned(&api, "one").await.plan.unwrap();
+    let path = format!("/v1/plans/{}/operations", plan.plan_id);
+    let view: OperationView = api.post(&path).by("root").send().await.read(201);
+    // What the node asks for is as good as before; what was accepted is something else.
+    let PlanContext::Definition(context) = plan.context.clone() else { panic!("{plan:?}") };
+    let context = DefinitionContext { change_plan_digest: Digest::of_bytes(b"another"), ..context };
+    api.put(&api.cx.workspace(), &Plan { context: PlanContext::Definition(context), ..plan }).await;
+    let ended = crate::projection::tests::run(&api, view.operation_id).await;
+    let error = ended.nodes.into_iter().find_map(|node| node.error).unwrap();
+    assert_eq!((ended.status.as_str(), error.code.as_str()), ("failed", "not_planned"));
+    assert!(state(api.cx.engine()).await.unwrap().is_none(), "nothing was written");
 }

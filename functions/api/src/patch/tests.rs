@@ -100,3 +100,48 @@ async fn what_a_patch_may_not_do_is_refused_by_meaning() {
     assert_eq!(only(add()).await, "409 not-allowed-now");
     assert!(patching.list().await.items.is_empty());
 }
+
+#[tokio::test]
+async fn a_patch_goes_round_nobody_elses_gates() {
+    let patching = Patching::open().await;
+    let needs = |mut node: Value| {
+        for (name, value) in
+            [("node_id", json!("more")), ("title", json!("more")), ("depends_on", json!(["deploy.stg-1"]))]
+        {
+            node[name] = value;
+        }
+        json!({ "added": [node] })
+    };
+    let agent = |target: &str, contract: Value| {
+        let runs = format!("agent:{target}");
+        json!({ "type": "job", "runs": runs, "target": target, "job_contract": contract })
+    };
+    let contract = |capability: &str, inputs: Value| json!({ "capability": capability, "inputs": inputs, "timeout_s": 30, "attempts": 1 });
+    let there = "target.production.prd-1";
+    let deploys = contract("deploy.host", json!({ "target": there }));
+    let applies = contract("definition.apply_group", json!({ "change_plan": "sha256:1", "group": 0 }));
+    let asks = contract("http.call", json!({ "target": there, "path": "/" }));
+    for (what, node) in [
+        ("which is planned only", agent(there, deploys)),
+        ("target.production.prd-1", agent(there, contract("command.run", json!({})))),
+        ("target.production.prd-1", json!({ "type": "job", "runs": "job", "job_contract": asks })),
+        ("which is planned only", json!({ "type": "job", "runs": "job", "job_contract": applies })),
+        (
+            "which is planned only",
+            json!({ "type": "sub_operation", "runs": "decide", "job_contract": contract("other", json!({})) }),
+        ),
+        (
+            "which nothing here does",
+            json!({ "type": "job", "runs": "job", "job_contract": contract("other", json!({})) }),
+        ),
+    ] {
+        let refused = patching.ask("bob", "why", needs(node.clone())).await.expect(422);
+        assert_eq!(refused["code"], "W0450", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains(what), "{what}: {refused}");
+    }
+    assert!(patching.list().await.items.is_empty());
+    assert!(patching.shop.claim("prd-1").await.is_empty(), "nothing is there for production's agents");
+    // Within its own environment it may.
+    let here = agent("target.staging.stg-2", contract("command.run", json!({ "command": "look" })));
+    assert_eq!(patching.ask("bob", "look there", needs(here)).await.read::<PatchRecord>(201).sequence, 1);
+}

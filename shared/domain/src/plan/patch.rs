@@ -6,10 +6,14 @@
 
 mod apply;
 mod diff;
+mod error;
+mod reach;
+#[cfg(test)]
+mod reach_tests;
 #[cfg(test)]
 mod tests;
 
-use super::{Graph, GraphError, JobContract, NodeId, NodeStatus, OnFailure, PlanNode};
+use super::{Graph, JobContract, NodeId, OnFailure, PlanNode};
 use crate::{
     actor::Actor,
     canonical::{Digest, NotCanonical},
@@ -22,6 +26,8 @@ use std::collections::BTreeSet;
 
 pub use apply::{apply, reasked};
 pub use diff::{Diff, diff};
+pub use error::PatchError;
+pub use reach::{Reach, reaches_out, within_reach};
 
 /// Most items of the table that one patch may touch besides its own: a transaction holds a hundred
 pub const TOUCHED_MAX: usize = 96;
@@ -293,94 +299,4 @@ pub fn replay(base: &Graph, patches: &[PlanPatch]) -> Result<(Graph, Digest), Ch
         now = (patch.follow(&now.0, &now.1, sequence)?, patch.effective_hash.clone());
     }
     Ok(now)
-}
-
-/// Why a patch is refused
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PatchError {
-    /// Nothing would change
-    #[error("the patch changes nothing")]
-    Empty,
-    /// It says nothing, or more than people read
-    #[error("the reason has {found} characters; there have to be 1 to {REASON_MAX}")]
-    Reason {
-        /// How many
-        found: usize,
-    },
-    /// More nodes than a patch may add
-    #[error("the patch adds {found} nodes; {ADDED_MAX} are the most")]
-    TooManyAdded {
-        /// How many
-        found: usize,
-    },
-    /// More patches than one operation may have
-    #[error("the operation has {PATCHES_MAX} patches, which is the most")]
-    TooManyPatches,
-    /// More items than one transaction holds
-    #[error("the patch touches {found} nodes and gates that are there already; {TOUCHED_MAX} are the most")]
-    TooManyTouched {
-        /// How many
-        found: usize,
-    },
-    /// There is no such node
-    #[error("the plan has no node `{node}`")]
-    Unknown {
-        /// Which
-        node: NodeId,
-    },
-    /// There was one of that name
-    #[error("node `{node}` is there already, or was")]
-    Exists {
-        /// Which
-        node: NodeId,
-    },
-    /// A join keeps the number of edges small, and cannot be taken away or made by hand
-    #[error("node `{node}` is a join: it can be rewired, not added, changed or removed")]
-    Join {
-        /// Which
-        node: NodeId,
-    },
-    /// A gate holds what the plan's author wanted held
-    #[error("node `{node}` is a gate: it can neither be removed nor changed")]
-    Gate {
-        /// Which
-        node: NodeId,
-    },
-    /// The edge that would be taken away is not there
-    #[error("node `{node}` does not wait for `{dependency}`")]
-    NoEdge {
-        /// Which
-        node: NodeId,
-        /// What it does not wait for
-        dependency: NodeId,
-    },
-    /// Work would go past a gate
-    #[error("node `{node}` would not wait for the gate `{gate}`, which holds the rest of the plan")]
-    Bypass {
-        /// Which
-        node: NodeId,
-        /// Which gate
-        gate: NodeId,
-    },
-    /// What runs or has run cannot be changed
-    #[error("node `{node}` has started: it is {}", .status.as_str())]
-    Started {
-        /// Which
-        node: NodeId,
-        /// Where it stands
-        status: NodeStatus,
-    },
-    /// What would be waited for will never come
-    #[error("node `{node}` cannot wait for `{dependency}`, or stop to: that one is {}", .status.as_str())]
-    Lost {
-        /// Which
-        node: NodeId,
-        /// What it waits for
-        dependency: NodeId,
-        /// Where that stands
-        status: NodeStatus,
-    },
-    /// What comes out is not a plan
-    #[error(transparent)]
-    Graph(#[from] GraphError),
 }

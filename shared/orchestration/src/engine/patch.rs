@@ -6,6 +6,7 @@
 //! guarded nodes that nobody ever looks at; one after it leaves `todo`.
 
 mod draft;
+mod reach;
 
 use super::{
     Engine, PARALLEL,

@@ -3,7 +3,7 @@ use crate::{
     engine::{NodeRun, NodeUpdate, PatchOn, Terms, patch_moves},
     gate::{ApprovalGate, GateSpec, closure_hash},
     id::Id as _,
-    plan::{Backoff, Compensation, Executor, NodeType, Segment, segment_of},
+    plan::{Backoff, Compensation, Executor, GraphError, NodeStatus, NodeType, Segment, segment_of},
     time::Millis,
 };
 use proptest::prelude::*;

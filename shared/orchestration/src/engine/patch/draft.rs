@@ -85,7 +85,9 @@ impl Engine {
         let changes = reasked(&graph, &first, wish.changes, &seen.passed(), sequence)?;
         // Everything is refused that can be before a number is reserved for it.
         let trial = apply(&graph, &changes, sequence, next)?;
-        seen.moves(&trial, &diff(&graph, &trial), sequence, self.clock.now())?;
+        let altered = diff(&graph, &trial);
+        self.reaches(operation, (&graph, &trial), &altered).await?;
+        seen.moves(&trial, &altered, sequence, self.clock.now())?;
         let segments = u32::try_from(changes.added.len().div_ceil(SEGMENT_MAX)).unwrap_or(u32::MAX);
         let segment = match segments {
             0 => next,
