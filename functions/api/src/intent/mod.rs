@@ -5,6 +5,8 @@ mod list;
 #[cfg(test)]
 mod output_tests;
 #[cfg(test)]
+mod part_tests;
+#[cfg(test)]
 mod scenario_tests;
 #[cfg(test)]
 mod secret_tests;

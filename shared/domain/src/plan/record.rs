@@ -4,7 +4,10 @@ use super::{graph::Graph, node::NodeId, status::PlanStatus};
 use crate::{
     actor::Actor,
     canonical::{Digest, NotCanonical},
-    definition::{address::Address, spec::Delivery},
+    definition::{
+        address::Address,
+        spec::{Delivery, Risk},
+    },
     id::{DeploymentId, IntentId, PlanId, PromotionId, ReleaseId},
     operation::OperationType,
     time::Time,
@@ -132,6 +135,9 @@ pub struct ScenarioContext {
     /// The plan whose operation runs this one: it cannot be started by itself
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part_of: Option<PlanId>,
+    /// How risky it is: as its riskiest part, the operations that it runs included
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub risk: Option<Risk>,
 }
 
 /// The concrete graph for one intent, immutable once hashed

@@ -10,7 +10,7 @@ use weir_domain::{
     delivery::{Release, ReleaseStatus, TargetState, Version},
     engine::Operation,
     gate::{Brought, Dependency, DependencyState, Gate, GateFacts, GateSpec, PlanFacts},
-    plan::{Graph, Plan},
+    plan::{Graph, Plan, PlanContext},
     scope::Scope,
 };
 use weir_store::{Entity, Key, Query};
@@ -102,12 +102,17 @@ async fn plan(engine: &Engine, operation: &Operation, graph: &Graph) -> Result<P
         Some(address) => engine.resource::<Environment>(scope, address).await?,
         None => None,
     };
-    let scenario =
-        entity::<Plan>(engine, scope, &info.plan_id).await?.and_then(|plan| plan.scenario_ref.clone());
-    let scenario = match scenario {
+    let plan = entity::<Plan>(engine, scope, &info.plan_id).await?;
+    // As it was planned, with all that it runs; and as it is said now, where that is more.
+    let planned = match plan.as_ref().map(|plan| &plan.context) {
+        Some(PlanContext::Scenario(context)) => context.risk,
+        Some(PlanContext::Delivery(_) | PlanContext::Definition(_) | PlanContext::None {}) | None => None,
+    };
+    let scenario = match plan.and_then(|plan| plan.scenario_ref) {
         Some(found) => engine.resource::<Scenario>(scope, &found.scenario).await?,
         None => None,
     };
+    let said = scenario.map(|scenario| scenario.risk_metadata.level);
     let release = match &info.release_id {
         Some(id) => entity::<Release>(engine, scope, id).await?,
         None => None,
@@ -121,7 +126,7 @@ async fn plan(engine: &Engine, operation: &Operation, graph: &Graph) -> Result<P
         production: spec.is_some_and(|spec| spec.production),
         targets: count(targets.len()),
         nodes: count(graph.len()),
-        risk: scenario.map(|scenario| scenario.risk_metadata.level),
+        risk: planned.max(said),
         version: release.map(|release| release.version),
     })
 }

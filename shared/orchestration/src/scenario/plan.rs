@@ -135,6 +135,7 @@ impl Recording<'_> {
                 inputs: planned.inputs,
                 outputs: about.outputs,
                 part_of: about.part_of,
+                risk: Some(planned.risk),
             }),
             created_by: self.intent.actor.clone(),
             created_at: now.into(),

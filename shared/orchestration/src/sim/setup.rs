@@ -149,6 +149,7 @@ fn of(
         inputs: serde_json::Map::new(),
         outputs: std::collections::BTreeMap::new(),
         part_of,
+        risk: None,
     };
     Ok(Plan {
         plan_id,

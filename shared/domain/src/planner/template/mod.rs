@@ -105,6 +105,8 @@ pub struct PlannedScenario {
     pub exclusive: BTreeSet<Address>,
     /// The operations that it runs, in the order of its nodes
     pub children: Vec<Child>,
+    /// How risky it is: as its riskiest part, those of its children included
+    pub risk: Risk,
 }
 
 /// An operation that a node of a plan runs
@@ -128,11 +130,19 @@ pub struct Child {
 
 /// Plans a scenario, its environment's gates first
 ///
-/// A scenario that is said to be of low risk does not wait for them: it is for what nobody notices.
+/// A scenario that is said to be of low risk does not wait for them: it is for what nobody notices. One that runs
+/// another is as risky as that one, which is known only once it has been planned.
 pub fn plan_scenario(request: &ScenarioRequest<'_>) -> Result<PlannedScenario, PlanError> {
-    let guard = request.guarded.filter(|_| request.scenario.1.risk_metadata.level > Risk::Low);
-    let (gates, last) = guard.map(gate::guard).transpose()?.unwrap_or_default();
-    Planner { request, path: vec![request.scenario.0.to_string()] }.plan(gates, last)
+    let planner = Planner { request, path: vec![request.scenario.0.to_string()] };
+    let Some(guarded) = request.guarded else { return planner.plan(Vec::new(), BTreeSet::new()) };
+    if request.scenario.1.risk_metadata.level == Risk::Low {
+        let free = planner.plan(Vec::new(), BTreeSet::new())?;
+        if free.risk == Risk::Low {
+            return Ok(free);
+        }
+    }
+    let (gates, last) = gate::guard(guarded)?;
+    planner.plan(gates, last)
 }
 
 /// One scenario that is being planned, and the ones that it is planned for
@@ -230,7 +240,9 @@ impl Planner<'_> {
         let graph = Graph::new(made.nodes)?;
         Self::check_way_back(&graph, &made.children)?;
         outputs::check_outputs(&self.request.template.outputs, &graph)?;
+        let own = self.request.scenario.1.risk_metadata.level;
         Ok(PlannedScenario {
+            risk: made.children.iter().map(|child| child.plan.risk).fold(own, Risk::max),
             graph,
             bindings: summed(made.bindings),
             inputs,

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 mod fitting;
+mod risk;
 mod undo;
 
 /// A definition to plan in

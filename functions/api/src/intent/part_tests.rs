@@ -1,0 +1,56 @@
+//! What a scenario runs counts as a part of it: how risky it is, and what it needs
+
+use crate::fixture::Shop;
+use serde_json::{Value, json};
+use weir_domain::plan::{NodeStatus, PlanContext};
+use weir_edge::wire::{
+    intent::IntentView,
+    operation::OperationView,
+    plan::PlanView,
+};
+
+async fn scenario(shop: &Shop, name: &str, more: Value, nodes: Value) {
+    let scope = shop.scope.outer();
+    let mut scenario = json!({ "version": 1, "target_resource_type": "environment", "actions": [name],
+        "template": format!("template.{name}") });
+    scenario.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    shop.api.resource(&scope, &format!("scenario.{name}"), scenario).await;
+    let template = json!({ "version": 1, "nodes": nodes });
+    shop.api.resource(&scope, &format!("template.{name}"), template).await;
+}
+
+/// A plan of `land`, of low risk, which runs `lander`
+async fn planned(shop: &Shop, lander: Value, nodes: Value) -> PlanView {
+    let land = json!([{ "id": "land", "type": "job", "capability": "moon.land" }]);
+    scenario(shop, "land", json!({ "risk_metadata": { "level": "low" } }), land).await;
+    scenario(shop, "lander", lander, nodes).await;
+    let body = json!({ "action": "land", "target_resource_id": "environment.staging" });
+    let intent: IntentView = shop.api.post("/v1/intents").by("developer").json(&body).send().await.read(201);
+    let path = format!("/v1/plans/{}", intent.plan_id.unwrap());
+    shop.api.get(&path).by("viewer").send().await.read(200)
+}
+
+#[tokio::test]
+async fn a_scenario_of_low_risk_is_held_by_what_it_runs() {
+    let touch = json!([{ "id": "touch", "type": "verification", "capability": "verify.http" }]);
+    for (level, held) in [("low", false), ("high", true)] {
+        let shop = Shop::open().await;
+        let rule = json!({ "deny": "nobody lands here", "when": { "risk_at_least": "high" } });
+        let policy = json!({ "kind": "gate", "environments": ["environment.staging"],
+            "gate": { "policy": { "rules": [rule] } } });
+        shop.api.resource(&shop.scope, "policy.guard", policy).await;
+        let lander = json!({ "provides": ["moon.land"], "risk_metadata": { "level": level } });
+        let plan = planned(&shop, lander, touch.clone()).await;
+        let PlanContext::Scenario(context) = &plan.plan.context else { panic!("{plan:?}") };
+        assert_eq!(json!(context.risk), level);
+        let path = format!("/v1/plans/{}/operations", plan.plan.plan_id);
+        let operation: OperationView = shop.api.post(&path).by("alice").send().await.read(201);
+        shop.begin(operation.operation_id).await;
+        let nodes = shop.nodes(operation.operation_id).await;
+        assert_eq!(nodes.get("guard.gate.guard"), held.then_some(&NodeStatus::Failed), "{nodes:?}");
+        assert_eq!(nodes["land"], if held { NodeStatus::Skipped } else { NodeStatus::Waiting });
+        let view = shop.operation(operation.operation_id).await;
+        let denied = view.nodes.into_iter().find_map(|node| node.error).map(|error| error.message);
+        assert_eq!(denied.is_some_and(|it| it == "a gate has denied it: nobody lands here"), held);
+    }
+}
