@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use weir_domain::{
     actor::Actor,
+    canonical::Digest,
     definition::address::{Address, Kind},
     id::{Id as _, IntentId, PlanId},
     intent::{Intent, IntentStatus},
-    plan::{Plan, PlanSnapshot},
+    plan::{Customization, Plan, PlanSnapshot},
     planner::{Preview, preview},
     scope::Scope,
 };
@@ -128,6 +129,26 @@ pub(crate) fn intent(actor: &Actor, origin: &Origin, request: &IntentRequest) ->
         failure: None,
         created_at: origin.now.into(),
     }
+}
+
+/// What makes two operations of a plan the same: `about`, and under which conditions and edits it was planned
+///
+/// What nobody has asked for is no part of it, so that it stays what it was without.
+pub(crate) fn identity(
+    mut about: Map<String, Value>,
+    constraints: &Map<String, Value>,
+    customizations: &[Customization],
+) -> Result<Digest, EngineError> {
+    if !constraints.is_empty() {
+        about.insert("constraints".to_owned(), json!(constraints));
+    }
+    if !customizations.is_empty() {
+        let edits = customizations
+            .iter()
+            .map(|edit| (format!("{}.{}", edit.node_id, edit.point), edit.value.clone()));
+        about.insert("customizations".to_owned(), Value::Object(edits.collect()));
+    }
+    Digest::of(&about).map_err(|error| EngineError::Inconsistent(error.to_string()))
 }
 
 /// The graph of a plan that was recorded

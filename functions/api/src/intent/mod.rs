@@ -1,6 +1,8 @@
 //! Intents: what somebody wants
 
 mod create;
+#[cfg(test)]
+mod identity_tests;
 mod list;
 #[cfg(test)]
 mod output_tests;

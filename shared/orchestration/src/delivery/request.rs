@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     Engine, EngineError,
-    intents::{IntentRequest, Prepared, intent, snapshot},
+    intents::{IntentRequest, Prepared, identity, intent, snapshot},
     records::record,
     start::{NewOperation, Placed, operation},
 };
@@ -14,7 +14,6 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use weir_domain::{
     actor::Actor,
-    canonical::Digest,
     definition::address::Address,
     delivery::{Promotion, PromotionStatus, Release},
     engine::Operation,
@@ -312,10 +311,12 @@ impl Making<'_> {
         promotion: &Promotion,
         snapshot: &PlanSnapshot,
     ) -> Result<Operation, EngineError> {
-        let identity = json!({
+        let about = object(json!({
             "type": self.plan.operation_type, "scope": self.scope, "service": context.service,
             "environment": context.environment, "release": context.release_id,
-        });
+        }));
+        // Where the release has to run already changes nothing of what is done: its constraints are no part of it.
+        let identity = identity(about, &Map::new(), &self.plan.customizations)?;
         let new = NewOperation {
             operation_id: promotion.workflow_run_id,
             scope: self.scope.clone(),
@@ -323,7 +324,7 @@ impl Making<'_> {
             plan_id: self.plan.plan_id,
             intent_id: self.intent.id,
             graph_hash: snapshot.graph_hash.clone(),
-            identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+            identity,
             actor: self.actor.clone(),
             title: title(promotion),
             now: self.origin.now,

@@ -84,7 +84,7 @@ pub async fn retry_scenario(
     };
     keep_snapshot(engine, &graph).await?;
     let operation_id = OperationId::derived(origin.now.0, &origin.seed);
-    let run = Run { operation_id, plan: &plan, context, graph: &graph, retry_of: Some(id) };
+    let run = Run { operation_id, plan: &plan, intent: &intent, context, graph: &graph, retry_of: Some(id) };
     let made = made(scope, actor, origin, &run)?;
     let metadata = json!({
         "plan_id": plan.plan_id, "operation_id": operation_id, "graph_hash": plan.graph_hash, "reason": reason,

@@ -7,12 +7,12 @@ use crate::{
     records::record,
     start::{NewOperation, Placed, operation},
 };
-use serde_json::json;
+use serde_json::{Map, json};
 use weir_domain::{
     actor::Actor,
-    canonical::Digest,
     engine::Operation,
     id::{Id as _, OperationId, PlanId},
+    intent::Intent,
     operation::OperationType,
     plan::{Plan, PlanCommand, PlanContext, PlanSnapshot, PlanStatus, ScenarioContext},
     scope::Scope,
@@ -51,7 +51,10 @@ pub async fn start_scenario(
         return Err(DeliveryError::NotStartable(plan_id, plan.status));
     }
     let graph = intents::snapshot(engine, &plan).await?;
-    let run = Run { operation_id, plan: &plan, context, graph: &graph, retry_of: None };
+    let key = Key::entity(scope, Intent::KIND, plan.intent_id);
+    let intent = engine.table.read::<Intent>(&key).await.map_err(EngineError::from)?;
+    let (intent, _) = intent.ok_or(DeliveryError::NoPlan(plan_id))?;
+    let run = Run { operation_id, plan: &plan, intent: &intent, context, graph: &graph, retry_of: None };
     let made = made(scope, actor, origin, &run)?;
     let status = plan.status.after(PlanCommand::Activate).unwrap_or(plan.status);
     let active = Plan { status, ..plan.clone() };
@@ -81,6 +84,7 @@ fn operation_of(plan: &Plan) -> OperationId {
 pub(super) struct Run<'a> {
     pub operation_id: OperationId,
     pub plan: &'a Plan,
+    pub intent: &'a Intent,
     pub context: &'a ScenarioContext,
     pub graph: &'a PlanSnapshot,
     pub retry_of: Option<OperationId>,
@@ -92,12 +96,16 @@ pub(super) fn made(
     origin: &Origin,
     run: &Run<'_>,
 ) -> Result<Operation, EngineError> {
-    let Run { operation_id, plan, context, graph, retry_of } = *run;
+    let Run { operation_id, plan, intent, context, graph, retry_of } = *run;
     let scenario = plan.scenario_ref.as_ref().map(|it| it.scenario.clone());
-    let identity = json!({
-        "type": OperationType::ScenarioRun, "scope": scope, "scenario": scenario, "action": context.action,
-        "resource": context.resource, "inputs": context.inputs,
-    });
+    let about = Map::from_iter([
+        ("type".to_owned(), json!(OperationType::ScenarioRun)),
+        ("scope".to_owned(), json!(scope)),
+        ("scenario".to_owned(), json!(scenario)),
+        ("action".to_owned(), json!(context.action)),
+        ("resource".to_owned(), json!(context.resource)),
+        ("inputs".to_owned(), json!(context.inputs)),
+    ]);
     let new = NewOperation {
         operation_id,
         scope: scope.clone(),
@@ -105,7 +113,7 @@ pub(super) fn made(
         plan_id: plan.plan_id,
         intent_id: plan.intent_id,
         graph_hash: plan.graph_hash.clone(),
-        identity: Digest::of(&identity).map_err(|error| EngineError::Inconsistent(error.to_string()))?,
+        identity: intents::identity(about, &intent.constraints, &plan.customizations)?,
         actor: actor.clone(),
         title: title(context),
         now: origin.now,
