@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::net::TcpListener;
 use weir_domain::{assignment::AssignmentSnapshot, id::OperationId, time::Millis};
-use weir_edge::wire::{operation::OperationView, page::Page};
+use weir_edge::wire::{operation::OperationView, page::Page, plan::PlanView};
 use weir_orchestration::jobs::JobEnd;
 use weir_testkit::{TestApi, api::Reply};
 
@@ -251,6 +251,31 @@ async fn one_run_of_an_identity_is_active_at_a_time() {
     run(&api, first.operation_id).await;
     let next: OperationView = ask(&api, fetch).await.read(201);
     assert_ne!(next.operation_id, first.operation_id);
+}
+
+#[tokio::test]
+async fn runs_on_a_provider_that_is_not_shared_come_one_after_the_other() {
+    let (api, _) = open(2).await;
+    let (_, snapshot) = fetched(&api).await;
+    let (key, scope) = (PROVIDER.parse().unwrap(), api.cx.workspace());
+    let mut spec = api.cx.engine().resource_spec(&scope, &key).await.unwrap().unwrap();
+    spec["exclusive"] = json!(true);
+    api.resource(&scope, PROVIDER, spec).await;
+    let fetch: OperationView =
+        ask(&api, json!({ "type": "assignments.fetch", "provider": PROVIDER })).await.read(201);
+    let restore = json!({ "type": "assignments.restore", "snapshot": snapshot.id });
+    let restore: OperationView = ask(&api, restore).await.read(201);
+    assert_eq!((fetch.status.as_str(), restore.status.as_str()), ("created", "queued"));
+    let path = format!("/v1/plans/{}", restore.plan_id);
+    let plan: PlanView = api.get(&path).by("viewer").send().await.read(200);
+    assert_eq!(plan.plan.exclusive, [key].into());
+    let bound = &plan.plan.bindings[0];
+    assert_eq!(
+        (bound.requirement_id.as_str(), bound.capability_key.as_str(), bound.selected_resource_id.as_deref()),
+        ("restore.batch-1", "assignments.restore", Some(PROVIDER))
+    );
+    assert_eq!(run(&api, fetch.operation_id).await.status.as_str(), "succeeded");
+    assert_eq!(run(&api, restore.operation_id).await.status.as_str(), "succeeded", "it was let in");
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::{
     start::{NewOperation, Placed, operation},
 };
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     actor::Actor,
     assignment::AssignmentSnapshot,
@@ -22,7 +22,7 @@ use weir_domain::{
     id::{Id as _, IntentId, OperationId, PlanId, SnapshotId},
     intent::{Intent, IntentStatus},
     operation::OperationType,
-    plan::{Graph, Plan, PlanContext, PlanSnapshot, PlanStatus},
+    plan::{BindingStatus, Graph, Plan, PlanContext, PlanNode, PlanSnapshot, PlanStatus, ResourceBinding},
     planner::{ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, PlanError, RestoreRequest, plan_fetch, plan_restore},
     scope::Scope,
 };
@@ -89,6 +89,10 @@ pub(crate) struct Background {
     /// What was asked for, by the names of its built-in template's inputs
     pub inputs: Map<String, Value>,
     pub title: String,
+    /// What provides what it asks for
+    pub bindings: Vec<ResourceBinding>,
+    /// The resources that it may not share
+    pub exclusive: BTreeSet<Address>,
 }
 
 /// Records intent, plan and operation together and starts the operation, unless one of the same identity is active
@@ -114,11 +118,14 @@ async fn fetch(
     provider: &Address,
     name: Option<&str>,
 ) -> Result<Background, AssignmentError> {
-    provides(engine, scope, provider, ASSIGNMENTS_FETCH).await?;
+    let found = provides(engine, scope, provider, ASSIGNMENTS_FETCH).await?;
+    let graph = plan_fetch(provider, name)?;
     Ok(Background {
         operation_type: OperationType::AssignmentsFetch,
         about: (Kind::Provider, provider.to_string()),
-        graph: plan_fetch(provider, name)?,
+        bindings: binding(&graph, provider, ASSIGNMENTS_FETCH),
+        exclusive: alone(provider, &found),
+        graph,
         identity: json!({ "provider": provider }),
         inputs: said([("provider", json!(provider)), ("name", json!(name))]),
         title: format!("read the assignments of {provider}"),
@@ -134,7 +141,7 @@ async fn restore(
     let key = Key::entity(scope, AssignmentSnapshot::KIND, id);
     let found = engine.table.read::<AssignmentSnapshot>(&key).await.map_err(EngineError::from)?;
     let (snapshot, _) = found.ok_or(AssignmentError::NoSnapshot(id))?;
-    provides(engine, scope, &snapshot.provider, ASSIGNMENTS_RESTORE).await?;
+    let found = provides(engine, scope, &snapshot.provider, ASSIGNMENTS_RESTORE).await?;
     let mut only = only.to_vec();
     only.sort();
     only.dedup();
@@ -151,9 +158,12 @@ async fn restore(
         assignments: snapshot.assignments,
         only: &only,
     };
+    let graph = plan_restore(&request)?;
     Ok(Background {
         operation_type: OperationType::AssignmentsRestore,
-        graph: plan_restore(&request)?,
+        bindings: binding(&graph, &snapshot.provider, ASSIGNMENTS_RESTORE),
+        exclusive: alone(&snapshot.provider, &found),
+        graph,
         identity: json!({ "provider": snapshot.provider, "snapshot": id, "only": only }),
         inputs: said([
             ("provider", json!(snapshot.provider)),
@@ -170,14 +180,37 @@ async fn provides(
     scope: &Scope,
     provider: &Address,
     capability: &'static str,
-) -> Result<(), AssignmentError> {
+) -> Result<Provider, AssignmentError> {
     let found = engine.resource::<Provider>(scope, provider).await?;
     let found = found.ok_or_else(|| AssignmentError::NoProvider(provider.clone()))?;
     if found.provides.iter().any(|provided| provided == capability) {
-        Ok(())
+        Ok(found)
     } else {
         Err(AssignmentError::NotProvided { provider: provider.clone(), capability })
     }
+}
+
+/// Told once, however many batches there are: all of them go to one provider
+fn binding(graph: &Graph, provider: &Address, capability: &str) -> Vec<ResourceBinding> {
+    let more = match graph.len() {
+        0 | 1 => String::new(),
+        all => format!("; and {} more nodes in the same way", all - 1),
+    };
+    let of = |node: &PlanNode| ResourceBinding {
+        requirement_id: node.node_id.to_string(),
+        capability_key: capability.to_owned(),
+        constraints: Map::new(),
+        binding_status: BindingStatus::Bound,
+        selected_resource_id: Some(provider.to_string()),
+        sub_operation_plan_id: None,
+        resolution_reason: format!("{provider}: asked for by name{more}"),
+    };
+    graph.nodes().first().map(of).into_iter().collect()
+}
+
+/// The provider, where one operation at a time may use it
+fn alone(address: &Address, provider: &Provider) -> BTreeSet<Address> {
+    provider.exclusive.then(|| address.clone()).into_iter().collect()
 }
 
 /// Records intent, plan and operation together and starts the operation, unless one of the same identity is active
@@ -211,7 +244,11 @@ pub(crate) async fn place(
         failure: None,
         created_at: origin.now.into(),
     };
-    let plan = plan(&intent, plan_id, planned.operation_type, &snapshot);
+    let plan = Plan {
+        bindings: planned.bindings,
+        exclusive: planned.exclusive.clone(),
+        ..plan(&intent, plan_id, planned.operation_type, &snapshot)
+    };
     let mut made = operation(
         &snapshot.nodes,
         NewOperation {
@@ -230,7 +267,7 @@ pub(crate) async fn place(
             environment: None,
             rollback_of: None,
             retry_of: None,
-            exclusive: Default::default(),
+            exclusive: planned.exclusive,
             parent: None,
         },
     );

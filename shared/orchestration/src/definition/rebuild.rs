@@ -74,6 +74,8 @@ pub async fn request_rebuild(engine: &Engine, actor: &Actor, origin: &Origin) ->
         identity: json!({}),
         inputs: serde_json::Map::new(),
         title: "make the rows of the definition again".to_owned(),
+        bindings: Vec::new(),
+        exclusive: BTreeSet::new(),
     };
     place(engine, &scope, actor, origin, planned).await
 }
