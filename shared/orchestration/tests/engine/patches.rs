@@ -253,6 +253,23 @@ async fn exactly_the_approvals_whose_part_of_the_plan_changed_are_void() {
 }
 
 #[tokio::test]
+async fn a_leaf_that_is_taken_away_was_a_part_of_what_people_agreed_to() {
+    let lanes = ["left", "right"].into_iter().flat_map(|lane| {
+        let (before, work, look) = (format!("{lane}.gate"), format!("{lane}.job"), format!("{lane}.look"));
+        [gate(&before, &[], 1), job(&work, &[&before]), job(&look, &[&work])]
+    });
+    let mut rig = Rig::begin(&Graph::new(lanes.collect()).unwrap()).await;
+    for lane in ["left.gate", "right.gate"] {
+        assert_eq!(approve(&rig, lane, "ann").await, GateStatus::Allowed);
+    }
+    let less = PatchChanges { removed: BTreeSet::from([id("left.look")]), ..PatchChanges::default() };
+    let record = rig.patch("one", &less).await.unwrap();
+    assert_eq!((record.voided, record.added), (vec![id("left.gate")], vec![]), "and the other one stands");
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
 async fn a_gate_that_has_not_asked_yet_asks_about_the_patched_plan() {
     let graph = Graph::new(vec![job("a", &[]), gate("gate", &["a"], 1), job("b", &["gate"])]).unwrap();
     let mut rig = Rig::begin(&graph).await;

@@ -110,7 +110,7 @@ impl Engine {
         .map_err(unhashable)?;
         let after = apply(&graph, &patch.changes, sequence, segment)?;
         let diff = diff(&graph, &after);
-        let voids = match seen.voids(&after, &diff).map_err(unhashable)? {
+        let voids = match seen.voids(&after).map_err(unhashable)? {
             Ok(voids) => voids,
             Err(ordinal) => return Ok(Drafted::Moving(ordinal)),
         };
@@ -215,7 +215,7 @@ impl Seen<'_> {
     }
 
     /// What the patch does to the gates whose closure it changes, or the gate that cannot be judged just now
-    fn voids(&self, after: &Graph, diff: &Diff) -> Result<Result<Voids, u32>, NotCanonical> {
+    fn voids(&self, after: &Graph) -> Result<Result<Voids, u32>, NotCanonical> {
         let mut voids = Voids::default();
         for (ordinal, node) in self.graph.living().filter(|(_, node)| node.node_type == NodeType::Gate) {
             let Some(run) = self.runs.get(&ordinal) else { continue };
@@ -239,9 +239,8 @@ impl Seen<'_> {
                 // It asks nobody.
                 (NodeStatus::Waiting, None) => {}
                 (NodeStatus::Succeeded | NodeStatus::Failed | NodeStatus::Skipped, _) => {
-                    let asked_anew = self.passed().contains(&ordinal)
-                        && after.downstream(ordinal).intersection(&diff.altered()).next().is_some();
-                    if asked_anew {
+                    // Nothing may be left to ask about anew: a leaf that is gone is a change of what was agreed to.
+                    if self.passed().contains(&ordinal) {
                         voids.voided.insert(node.node_id.clone());
                     }
                 }
