@@ -4,7 +4,7 @@ use crate::fixture::Shop;
 use serde_json::{Value, json};
 use weir_domain::plan::{NodeStatus, PlanContext};
 use weir_edge::wire::{
-    intent::IntentView,
+    intent::{IntentPlanned, IntentView},
     operation::OperationView,
     plan::PlanView,
 };
@@ -53,4 +53,26 @@ async fn a_scenario_of_low_risk_is_held_by_what_it_runs() {
         let denied = view.nodes.into_iter().find_map(|node| node.error).map(|error| error.message);
         assert_eq!(denied.is_some_and(|it| it == "a gate has denied it: nobody lands here"), held);
     }
+}
+
+#[tokio::test]
+async fn a_delivery_that_does_more_than_deploy_is_not_said_to_be_undone() {
+    let shop = Shop::open().await;
+    let (scope, address) = (shop.scope.outer(), "template.deploy-host".parse().unwrap());
+    let told = async || {
+        let body = json!({ "action": "deploy", "target_resource_id": "environment.staging",
+            "desired_result": { "release_id": shop.release } });
+        let reply = shop.api.post("/v1/intents?dry_run=true").by("developer").json(&body).send().await;
+        let preview = reply.read::<IntentPlanned>(200).preview.unwrap();
+        (json!(preview.reversibility), preview.reversibility_reasons)
+    };
+    assert_eq!(told().await.0, "reversible");
+    let mut template = shop.api.cx.engine().resource_spec(&scope, &address).await.unwrap().unwrap();
+    let migrates = json!({ "id": "migrate", "type": "job", "capability": "http.call", "depends_on": ["verify"],
+        "with": { "path": "/migrate" } });
+    template["nodes"].as_array_mut().unwrap().push(migrates);
+    shop.api.resource(&scope, "template.deploy-host", template).await;
+    let (reversibility, reasons) = told().await;
+    assert_eq!(reversibility, "irreversible");
+    assert_eq!(reasons, ["nothing undoes `migrate.stg-1`", "nothing undoes `migrate.stg-2`"]);
 }

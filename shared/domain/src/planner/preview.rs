@@ -1,5 +1,6 @@
 //! What a plan would mean, to be read before anything runs
 
+use super::DEPLOY_HOST;
 use crate::{
     definition::{
         address::Address,
@@ -147,33 +148,20 @@ fn quorum(ahead: &GateAhead) -> Option<Quorum> {
     }
 }
 
-/// A delivery that fails brings back what was there, where its environment says so; what a scenario's job does is
-/// only undone where something names what undoes it, and a failure asks for that
+/// A delivery that fails brings back what was there, where its environment says so; what else a job does is only undone
+/// where something names what undoes it, and a failure asks for that
 fn reversibility(plan: &Plan, all: &[(&Plan, &Graph)]) -> (Reversibility, Vec<String>) {
-    if let PlanContext::Delivery(context) = &plan.context {
-        let environment = &context.environment;
-        return match context.delivery.on_failure {
-            Failed::Rollback => (
-                Reversibility::Reversible,
-                vec![format!("`{environment}` brings back what ran before when it fails")],
-            ),
-            Failed::Stop => (
-                Reversibility::Reversible,
-                vec![format!("`{environment}` stops where it fails; what ran before can be promoted again")],
-            ),
-        };
-    }
     let nodes = || all.iter().flat_map(|(_, graph)| graph.nodes());
     let rolls_back = nodes().any(|node| node.on_failure == OnFailure::Rollback);
-    let is_lasting =
-        |node: &&PlanNode| node.node_type == NodeType::Job && !(rolls_back && node.compensation.is_some());
+    let is_lasting = |node: &&PlanNode| {
+        node.node_type == NodeType::Job
+            && !brings_back(plan, node)
+            && !(rolls_back && node.compensation.is_some())
+    };
     let lasting = nodes().filter(is_lasting);
     let mut reasons: Vec<String> = lasting.map(|node| format!("nothing undoes `{}`", node.node_id)).collect();
     if reasons.is_empty() {
-        return (
-            Reversibility::Reversible,
-            vec!["whatever it does is undone when it fails, or it only looks".to_owned()],
-        );
+        return (Reversibility::Reversible, vec![got_back(plan)]);
     }
     let more = reasons.len().saturating_sub(NAMED_MAX);
     reasons.truncate(NAMED_MAX);
@@ -181,4 +169,24 @@ fn reversibility(plan: &Plan, all: &[(&Plan, &Graph)]) -> (Reversibility, Vec<St
         reasons.push(format!("and {more} more"));
     }
     (Reversibility::Irreversible, reasons)
+}
+
+/// Whether the delivery itself puts there again what the node replaces
+fn brings_back(plan: &Plan, node: &PlanNode) -> bool {
+    let contract = node.job_contract.as_ref();
+    matches!(plan.context, PlanContext::Delivery(_))
+        && contract.is_some_and(|it| it.capability == DEPLOY_HOST)
+}
+
+fn got_back(plan: &Plan) -> String {
+    let PlanContext::Delivery(context) = &plan.context else {
+        return "whatever it does is undone when it fails, or it only looks".to_owned();
+    };
+    let environment = &context.environment;
+    match context.delivery.on_failure {
+        Failed::Rollback => format!("`{environment}` brings back what ran before when it fails"),
+        Failed::Stop => {
+            format!("`{environment}` stops where it fails; what ran before can be promoted again")
+        }
+    }
 }
