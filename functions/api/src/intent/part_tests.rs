@@ -56,6 +56,20 @@ async fn a_scenario_of_low_risk_is_held_by_what_it_runs() {
 }
 
 #[tokio::test]
+async fn what_is_missing_in_an_operation_that_would_be_run_is_named() {
+    let shop = Shop::open().await;
+    let nodes = json!([{ "id": "pump", "type": "job", "capability": "moon.fuel" }]);
+    let plan = planned(&shop, json!({ "provides": ["moon.land"] }), nodes).await;
+    let path = format!("/v1/plans/{}/operations", plan.plan.plan_id);
+    let refused = shop.api.post(&path).by("alice").send().await.expect(409);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("in the operation of `scenario.lander`: `pump` asks for `moon.fuel`"),
+        "{detail}"
+    );
+}
+
+#[tokio::test]
 async fn a_delivery_that_does_more_than_deploy_is_not_said_to_be_undone() {
     let shop = Shop::open().await;
     let (scope, address) = (shop.scope.outer(), "template.deploy-host".parse().unwrap());

@@ -44,7 +44,7 @@ pub async fn start_scenario(
         return Ok(Placed::Other(operation_id));
     }
     if plan.status == PlanStatus::Unbound {
-        return Err(DeliveryError::Unbound(plan_id, missing(&plan)));
+        return Err(DeliveryError::Unbound(plan_id, missing(engine, scope, &plan).await?));
     }
     let expired = plan.expires_at.is_some_and(|at| at.millis() < engine.clock.now());
     if plan.status != PlanStatus::Ready || expired {
@@ -67,13 +67,19 @@ pub async fn start_scenario(
     Ok(engine.place(made, writes).await?)
 }
 
-/// What has no provider, with the reason
-fn missing(plan: &Plan) -> Vec<String> {
+/// What has no provider, with the reason: what the plan itself asks for, and what the operations that it runs ask for
+async fn missing(engine: &Engine, scope: &Scope, plan: &Plan) -> Result<Vec<String>, EngineError> {
     let mut told = weir_domain::planner::missing(plan);
-    if told.is_empty() {
-        told.push("an operation that it would run has no provider for something".to_owned());
+    let mut open: Vec<PlanId> = plan.bindings.iter().filter_map(|it| it.sub_operation_plan_id).collect();
+    while let Some(id) = open.pop() {
+        let key = Key::entity(scope, Plan::KIND, id);
+        let Some((child, _)) = engine.table.read::<Plan>(&key).await? else { continue };
+        let scenario = child.scenario_ref.as_ref().map(|it| it.scenario.to_string()).unwrap_or_default();
+        let own = weir_domain::planner::missing(&child);
+        told.extend(own.into_iter().map(|what| format!("in the operation of `{scenario}`: {what}")));
+        open.extend(child.bindings.iter().filter_map(|it| it.sub_operation_plan_id));
     }
-    told
+    Ok(told)
 }
 
 fn operation_of(plan: &Plan) -> OperationId {
