@@ -3,7 +3,7 @@
 use weir_domain::time::Millis;
 use weir_edge::{Cx, Problem, wire::page::Page};
 
-/// How many entries are read at a time, at least: most of them may not be wanted
+/// How many entries are read at a time, at least, once it is known that some are not wanted
 const LOOK: usize = 100;
 
 /// How often that is done for one page: a page may hold fewer than asked for, so that none takes long
@@ -42,8 +42,10 @@ pub(crate) async fn fill<L: Listed>(
 ) -> Result<Page<L::Item>, Problem> {
     let until = cx.clock.now() + LONG_ENOUGH;
     let (mut page, mut after) = (Page { items: Vec::new(), next_cursor: None }, cursor);
-    for _ in 0..LOOKS {
-        let (found, next) = list.look(after.as_deref(), limit.max(LOOK)).await?;
+    for look in 0..LOOKS {
+        // Where all is wanted the first look is enough.
+        let size = if look == 0 { limit } else { limit.max(LOOK) };
+        let (found, next) = list.look(after.as_deref(), size).await?;
         let mut found = found.iter().peekable();
         while let Some(one) = found.next() {
             page.items.extend(list.item(one).await?);

@@ -91,7 +91,7 @@ fn operation_run() -> Value {
         "initiator_name": "system:reconcile\u{1b}[2J", "type": "ops.reconcile_adapter_runs", "status": "completed",
         "outcome": "succeeded", "freshness": "terminal", "reconciled": false,
         "run_identity_hash": Digest::of_bytes(b"same"), "summary_counts": { "runs_retried": 1, "runs_failed": 0 },
-        "failure_summary": [], "context": { "title": "housekeeping" }, "created_at": time(), "updated_at": time(),
+        "failure_summary": [], "context": { "title": "housekeeping", "repairs_unlisted": 4 }, "created_at": time(), "updated_at": time(),
         "repairs": [repair] })
 }
 
@@ -174,6 +174,7 @@ async fn a_pass_says_what_it_found_and_what_became_of_it() {
     let repair = format!("lease_expired      retried    harbor/acme  {}.3", OperationId::new(1, 5));
     assert!(made.out.contains(&repair) && made.out.contains("1 runs_retried"), "{made:?}");
     assert!(!made.out.contains("runs_failed"), "what was not counted is not told");
+    assert!(made.out.contains("and 4 more, which are not listed"), "{made:?}");
     let shown = weir(&server, "alice", &["ops", "show", &OperationId::new(1, 9).to_string()]).await;
     assert_eq!(shown.out, made.out);
 }
