@@ -105,7 +105,8 @@ async fn operation(shop: &Shop, body: &Value) -> OperationId {
 
 /// Runs the jobs that were sent
 async fn work(shop: &Shop) {
-    for (job, _) in std::mem::take(&mut shop.api.cloud.told().jobs) {
+    let jobs = std::mem::take(&mut shop.api.cloud.told().jobs);
+    for (job, _) in jobs {
         assert_eq!(shop.api.cx.engine().run_job(&job, "worker").await.unwrap(), JobEnd::Run);
     }
 }
