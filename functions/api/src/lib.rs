@@ -18,6 +18,8 @@ mod gate;
 mod health;
 mod intent;
 mod intervention;
+#[cfg(test)]
+mod large_tests;
 mod operation;
 mod pack;
 mod pages;

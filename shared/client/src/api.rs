@@ -29,8 +29,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use std::{fmt, time::Duration};
 use weir_edge::wire::secret::Secret;
 
-/// No answer of the API is larger: lists are paged, blobs travel by presigned URL
-const BODY_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// No answer of the API is larger: lists are paged, blobs travel by presigned URL, and long answers lie in the bucket,
+/// which gives no object larger than this
+const BODY_MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long one try may take, unless the caller says otherwise
 const TRY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -207,7 +208,13 @@ impl Client {
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Failure> {
         let response = request.send().await.map_err(|error| Failure::now(ApiError::unreachable(&error)))?;
         let (status, retry_after) = (response.status(), retry_after(response.headers()));
+        let place = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
+        let place = place.and_then(|place| Url::parse(place).ok());
         let body = http::read_bounded(response, BODY_MAX_BYTES).await.map_err(Failure::now)?;
+        if status == StatusCode::SEE_OTHER {
+            let place = place.ok_or_else(|| Failure::now(ApiError::Status { status: status.as_u16() }))?;
+            return fetch(&place).await.map_err(Failure::now);
+        }
         if !status.is_success() {
             return Err(Failure { error: ApiError::refused(status, &body), retry_after });
         }
@@ -215,6 +222,19 @@ impl Client {
         let json: &[u8] = if body.is_empty() || status == StatusCode::NO_CONTENT { b"null" } else { &body };
         serde_json::from_slice(json).map_err(|error| Failure::now(ApiError::Decode(error)))
     }
+}
+
+/// An answer that is too long for the API itself and lies at `place`; whoever knows the place may read it, so no
+/// credential goes there
+async fn fetch<T: DeserializeOwned>(place: &Url) -> Result<T, ApiError> {
+    let request = http_client(place)?.get(place.clone()).timeout(TRY_TIMEOUT);
+    let response = request.send().await.map_err(|error| ApiError::unreachable(&error))?;
+    let status = response.status();
+    let body = http::read_bounded(response, BODY_MAX_BYTES).await?;
+    if !status.is_success() {
+        return Err(ApiError::refused(status, &body));
+    }
+    serde_json::from_slice(&body).map_err(ApiError::Decode)
 }
 
 /// A try that did not succeed, and when the server wants the next

@@ -29,6 +29,8 @@ pub mod idempotency;
 #[cfg(feature = "server")]
 pub mod lambda;
 #[cfg(feature = "server")]
+mod large;
+#[cfg(feature = "server")]
 pub mod log;
 #[cfg(feature = "server")]
 pub mod openapi;

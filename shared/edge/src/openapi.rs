@@ -1,7 +1,7 @@
 //! The API's description (OpenAPI 3.1), made from the list of endpoints
 
 use crate::{
-    Auth, Entry, Idempotency, Method,
+    Auth, Entry, Idempotency, Method, Use,
     authn::TENANT_HEADER,
     endpoint::Schemas,
     wire::problem::{MEDIA_TYPE, Problem},
@@ -63,13 +63,19 @@ fn operation(entry: &Entry, generator: &mut SchemaGenerator, problem: &Schema) -
         json!({ "description": "Done", "content": { "application/json": { "schema": schemas.reply } } });
     let refused =
         json!({ "description": "Refused or failed", "content": { MEDIA_TYPE: { "schema": problem } } });
+    let mut responses = json!({ route.success.to_string(): done, "default": refused });
+    if let (true, Value::Object(responses)) = (route.uses.contains(&Use::LargeAnswers), &mut responses) {
+        let description =
+            "The answer is long: it is what `Location` gives, for a quarter of an hour, without credentials";
+        responses.insert("303".to_owned(), json!({ "description": description }));
+    }
     let mut fields: Map<String, Value> = [
         ("operationId", json!(route.operation)),
         ("summary", json!(route.summary)),
         ("tags", json!([route.operation.split('_').next()])),
         ("security", security),
         ("parameters", json!(parameters(entry, &schemas))),
-        ("responses", json!({ route.success.to_string(): done, "default": refused })),
+        ("responses", responses),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into_iter()

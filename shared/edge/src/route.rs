@@ -64,6 +64,8 @@ pub enum Use {
     ObjectsRead(&'static str),
     /// Put objects under the prefix, and presign that
     ObjectsWrite(&'static str),
+    /// Put an answer that is too long for a function's, and presign its reading
+    LargeAnswers,
     /// Start executions of the operation machine
     StartOperation,
     /// Start executions of the segment machine

@@ -7,6 +7,7 @@ use crate::{
     authn::{self, Caller},
     authz, decode,
     idempotency::{self, Begun},
+    large,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Instant};
@@ -44,7 +45,7 @@ pub struct HttpResponse {
     pub status: u16,
     /// Headers by their names in lower case
     pub headers: BTreeMap<String, String>,
-    /// The body: JSON
+    /// The body: JSON, or nothing where the answer lies elsewhere
     pub body: String,
 }
 
@@ -175,7 +176,7 @@ pub(crate) async fn run<E: Endpoint>(cx: &Cx, call: Admitted) -> Result<Finished
         })
     });
     idempotency::end(cx, &E::ROUTE, &keyed, *ticket, &outcome).await;
-    outcome
+    large::fitting(cx, &E::ROUTE, outcome?).await
 }
 
 fn respond(finished: &Finished, request: RequestId) -> HttpResponse {

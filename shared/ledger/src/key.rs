@@ -40,6 +40,10 @@ impl Keys {
         self.under(&format!("artifacts/sha256/{}", digest.hex()))
     }
 
+    pub(crate) fn answer(&self, digest: &Digest) -> String {
+        self.under(&format!("answers/{}.json", digest.hex()))
+    }
+
     pub(crate) fn evidence(&self, operation: OperationId, evidence: EvidenceId) -> String {
         self.under(&format!("evidence/{operation}/{evidence}.json"))
     }
@@ -125,6 +129,7 @@ mod tests {
             keys.plan(&digest),
             keys.definition(&digest),
             keys.artifact(&digest),
+            keys.answer(&digest),
             keys.evidence(operation, evidence),
             keys.log(operation, 3, 1),
             keys.outputs(operation, 3, 1),
@@ -142,6 +147,7 @@ mod tests {
             "harbor/plans/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.json\n\
              harbor/definitions/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
              harbor/artifacts/sha256/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881\n\
+             harbor/answers/2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881.json\n\
              harbor/evidence/op_00000000010000000000000002/evd_00000000010000000000000003.json\n\
              harbor/logs/op_00000000010000000000000002/3-1.txt\n\
              harbor/outputs/op_00000000010000000000000002/3-1.json\n\

@@ -41,7 +41,7 @@ impl Endpoint for DeploymentGet {
         operation: "deployment_get",
         permission: "deployment:read",
         summary: "Shows a deployment: what went where, by which agent, with what before it",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("logs/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("logs/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = DeploymentPath;

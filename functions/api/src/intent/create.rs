@@ -36,7 +36,7 @@ impl Endpoint for IntentCreate {
         permission: "intent:create",
         summary: "Records what somebody wants and plans it; nothing runs. With `dry_run`, nothing is recorded either",
         dry_run: true,
-        uses: &[Use::TableRead, Use::TableWrite, Use::ObjectsWrite("plans/")],
+        uses: &[Use::TableRead, Use::TableWrite, Use::ObjectsWrite("plans/"), Use::LargeAnswers],
         ..Route::POST
     };
     type Path = Nothing;

@@ -28,7 +28,7 @@ impl Endpoint for OperationGet {
         operation: "operation_get",
         permission: "operation:read",
         summary: "Shows an operation, its nodes, and who can end what they wait for",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = OperationPath;

@@ -4,44 +4,142 @@
 //! saves writing it twice.
 
 use super::{OperationPath, find};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde_json::{Map, json};
 use weir_domain::{
     engine::{NodeRun, Operation},
     failure::FailureSummary,
     id::{EventId, Id as _},
-    plan::{Executor, NodeStatus, NodeType, PlanNode},
+    plan::{Executor, Graph, NodeStatus, NodeType, PlanNode, segment_of},
     time::Millis,
     timeline::{Level, TimelineEvent, TimelineKind},
 };
-use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::operation::Timeline};
+use weir_edge::{
+    Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use,
+    wire::operation::{TIMELINE_PAGE_MAX, Timeline},
+};
 use weir_store::{Key, Query};
 
-/// Stored events that are told, the newest of them: more than any operation but a long-lived one has
+/// Stored events that are told where all is told at once, the newest of them: more than any operation but a
+/// long-lived one has
 const EVENTS_MAX: usize = 1_000;
+
+/// How many events a page has, where the caller does not say
+const PAGE_DEFAULT: u32 = 1_000;
 
 /// Shows what happened in an operation
 pub struct OperationTimeline;
+
+/// Which part of it
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OperationTimelineQuery {
+    /// At most so many events; 1,000 if absent, never more than 5,000. What one node tells is not parted
+    limit: Option<u32>,
+    /// Where the page begins: `next_cursor` of the one before
+    cursor: Option<String>,
+}
 
 impl Endpoint for OperationTimeline {
     const ROUTE: Route = Route {
         path: "/v1/operations/{operation}/timeline",
         operation: "operation_timeline",
         permission: "operation:read",
-        summary: "Shows what happened in an operation, the earliest first",
+        summary: "Shows what happened in an operation: what was done to it, then what its nodes did; each page the earliest first",
         uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
         ..Route::GET
     };
     type Path = OperationPath;
-    type Query = Nothing;
+    type Query = OperationTimelineQuery;
     type Body = Nothing;
     type Reply = Timeline;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Timeline>, Problem> {
         let operation = find(cx, &call.scope, call.path.operation).await?;
-        let nodes = cx.engine().all_nodes(&operation).await?;
-        let events = events(cx, &operation, &nodes).await?;
-        Ok(Timeline { operation_id: operation.info.operation_id, events }.into())
+        let limit = call.query.limit.unwrap_or(PAGE_DEFAULT).clamp(1, TIMELINE_PAGE_MAX);
+        let limit = usize::try_from(limit).unwrap_or(1);
+        let place = call.query.cursor.as_deref().map(Place::read).transpose()?;
+        let (mut events, next) = page(cx, &operation, place.unwrap_or(Place::Stored(None)), limit).await?;
+        events.sort_by_key(|event| (event.ts, event.id));
+        let next_cursor = next.map(|next| next.write());
+        Ok(Timeline { operation_id: operation.info.operation_id, events, next_cursor }.into())
     }
+}
+
+/// Where a page begins: in what is stored, or after a node
+enum Place {
+    Stored(Option<String>),
+    After(u32),
+}
+
+impl Place {
+    fn write(&self) -> String {
+        match self {
+            Self::Stored(after) => format!("e{}", after.as_deref().unwrap_or_default()),
+            Self::After(ordinal) => format!("n{ordinal}"),
+        }
+    }
+
+    fn read(cursor: &str) -> Result<Self, Problem> {
+        let read = || match cursor.split_at_checked(1)? {
+            ("e", after) if !after.is_empty() => Some(Self::Stored(Some(after.to_owned()))),
+            ("n", ordinal) => Some(Self::After(ordinal.parse().ok()?)),
+            _ => None,
+        };
+        read().ok_or_else(|| {
+            Problem::new(Kind::InvalidQuery, "`cursor` is not the `next_cursor` of a page of this timeline")
+                .at("/cursor", "not a cursor of this timeline")
+        })
+    }
+}
+
+/// At most `limit` events from `place` on, in no order, and where the next ones begin
+async fn page(
+    cx: &Cx,
+    operation: &Operation,
+    place: Place,
+    limit: usize,
+) -> Result<(Vec<TimelineEvent>, Option<Place>), Problem> {
+    let (mut events, after) = match place {
+        Place::After(ordinal) => (Vec::new(), ordinal),
+        Place::Stored(after) => match stored(cx, operation, after.as_deref(), limit).await? {
+            (events, Some(next)) => return Ok((events, Some(Place::Stored(Some(next))))),
+            (events, None) => (events, 0),
+        },
+    };
+    let graph = cx.engine().graph_of(operation).await?;
+    let info = &operation.info;
+    let mut segments: Vec<u32> = operation.segments().collect();
+    segments.sort_unstable();
+    let mut last = after;
+    for segment in segments.into_iter().filter(|segment| *segment >= segment_of(after.saturating_add(1))) {
+        let mut nodes = cx.table().nodes(&info.scope, info.operation_id, segment).await?;
+        nodes.retain(|node| node.ordinal > after);
+        nodes.sort_unstable_by_key(|node| node.ordinal);
+        for node in &nodes {
+            let new = told_in(operation, &graph, node);
+            if !events.is_empty() && events.len() + new.len() > limit {
+                return Ok((events, Some(Place::After(last))));
+            }
+            events.extend(new);
+            last = node.ordinal;
+        }
+    }
+    Ok((events, None))
+}
+
+/// What people and the engine did to the operation
+async fn stored(
+    cx: &Cx,
+    operation: &Operation,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<TimelineEvent>, Option<String>), Problem> {
+    let info = &operation.info;
+    let pk = Key::operation_partition(&info.scope, info.operation_id);
+    let query = Query::Partition { pk, prefix: "event#".to_owned() };
+    Ok(cx.table().list::<TimelineEvent>(&query, after, limit).await?)
 }
 
 /// What happened in an operation with these nodes, the earliest first
@@ -50,18 +148,17 @@ pub(crate) async fn events(
     operation: &Operation,
     nodes: &[NodeRun],
 ) -> Result<Vec<TimelineEvent>, Problem> {
-    let info = &operation.info;
-    let pk = Key::operation_partition(&info.scope, info.operation_id);
-    let stored = Query::Partition { pk, prefix: "event#".to_owned() };
-    let (mut events, _) = cx.table().list::<TimelineEvent>(&stored, None, EVENTS_MAX).await?;
+    let (mut events, _) = stored(cx, operation, None, EVENTS_MAX).await?;
     let graph = cx.engine().graph_of(operation).await?;
-    for node in nodes {
-        if let Some(plan_node) = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join) {
-            events.extend(told(operation, node, plan_node));
-        }
-    }
+    events.extend(nodes.iter().flat_map(|node| told_in(operation, &graph, node)));
     events.sort_by_key(|event| (event.ts, event.id));
     Ok(events)
+}
+
+/// What one node run of the graph tells; a join tells nothing
+fn told_in(operation: &Operation, graph: &Graph, node: &NodeRun) -> Vec<TimelineEvent> {
+    let plan_node = graph.node(node.ordinal).filter(|node| node.node_type != NodeType::Join);
+    plan_node.map(|plan_node| told(operation, node, plan_node)).unwrap_or_default()
 }
 
 /// What one node run tells: each attempt's begin and end, and the node's

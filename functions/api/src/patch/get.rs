@@ -28,7 +28,7 @@ impl Endpoint for PatchGet {
         operation: "patch_get",
         permission: "patch:read",
         summary: "Shows one patch as it is hashed: with it and those before anyone can replay the plan",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = PatchPath;

@@ -22,7 +22,7 @@ impl Endpoint for PlanGet {
         operation: "plan_get",
         permission: "plan:read",
         summary: "Shows a plan and its graph",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = PlanPath;

@@ -21,7 +21,7 @@ impl Endpoint for ReleaseTimelineGet {
         operation: "release_timeline",
         permission: "release:read",
         summary: "Shows what happened in the newest twenty runs of a release, the earliest first",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = ReleasePath;

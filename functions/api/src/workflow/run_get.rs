@@ -13,7 +13,7 @@ impl Endpoint for WorkflowRunGet {
         operation: "workflow_run_get",
         permission: "workflow:read",
         summary: "Shows a workflow run: what it was given, what it gave, what happened in it",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::ObjectsRead("outputs/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = OperationPath;

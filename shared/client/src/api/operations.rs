@@ -9,7 +9,7 @@ use weir_edge::wire::{
     deployment::DeploymentView,
     explain::Explanation,
     intent::{IntentCreate, IntentPlanned, IntentView},
-    operation::{OperationCancel, OperationHold, OperationRetry, OperationView, Timeline},
+    operation::{OperationCancel, OperationHold, OperationRetry, OperationView, TIMELINE_PAGE_MAX, Timeline},
     page::Page,
     patch::{PatchCreate, Patches},
     plan::PlanView,
@@ -55,9 +55,17 @@ impl Client {
         self.get(&format!("/v1/operations/{id}/explain"), &[]).await
     }
 
-    /// What happened in an operation, the earliest first
+    /// What happened in an operation, the earliest first: all of it, whatever the number of pages
     pub async fn operation_timeline(&self, id: OperationId) -> Result<Timeline, ApiError> {
-        self.get(&format!("/v1/operations/{id}/timeline"), &[]).await
+        let (path, limit) = (format!("/v1/operations/{id}/timeline"), TIMELINE_PAGE_MAX.to_string());
+        let mut timeline: Timeline = self.get(&path, &[("limit", &limit)]).await?;
+        while let Some(cursor) = timeline.next_cursor.take() {
+            let page: Timeline = self.get(&path, &[("limit", &limit), ("cursor", &cursor)]).await?;
+            timeline.events.extend(page.events);
+            timeline.next_cursor = page.next_cursor;
+        }
+        timeline.events.sort_by_key(|event| (event.ts, event.id));
+        Ok(timeline)
     }
 
     /// Asks that an operation ends; what it does already may take its time to stop

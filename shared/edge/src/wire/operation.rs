@@ -281,7 +281,10 @@ pub enum WaitKind {
     SubOperation,
 }
 
-/// `GET /v1/operations/{operation}/timeline`: what happened, the earliest first
+/// The most events of one page of a timeline
+pub const TIMELINE_PAGE_MAX: u32 = 5_000;
+
+/// `GET /v1/operations/{operation}/timeline`: what happened, page by page; each page the earliest first
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub struct Timeline {
@@ -289,4 +292,7 @@ pub struct Timeline {
     pub operation_id: OperationId,
     /// What happened to it, and what its node runs tell; the ids are the same whenever they are asked for
     pub events: Vec<TimelineEvent>,
+    /// What to give as `cursor` for the next page; absent on the last
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }

@@ -1,9 +1,11 @@
 //! Evidence, approvals and logs: what is written once and read by people
 
 use super::{Ledger, LedgerError};
-use crate::objects::{Put, PutOptions};
+use crate::objects::{Presigned, Put, PutOptions};
 use bytes::Bytes;
+use std::time::Duration;
 use weir_domain::{
+    canonical::Digest,
     id::{EvidenceId, OperationId},
     time::Millis,
 };
@@ -94,6 +96,15 @@ impl Ledger {
         attempt: u32,
     ) -> Result<Option<Bytes>, LedgerError> {
         self.bytes(&self.keys.outputs(operation, ordinal, attempt)).await
+    }
+
+    /// Keeps an answer that is too long to be sent as one, and says where its reader finds it until `expires`
+    ///
+    /// The bucket forgets it after a day. What was there already is written again, so that its day begins anew.
+    pub async fn answer_put(&self, answer: Bytes, expires: Duration) -> Result<Presigned, LedgerError> {
+        let key = self.keys.answer(&Digest::of_bytes(&answer));
+        self.objects.put(&key, answer, PutOptions::JSON).await?;
+        Ok(self.objects.presign_get(&key, expires, None).await?)
     }
 
     pub(crate) async fn bytes(&self, key: &str) -> Result<Option<Bytes>, LedgerError> {

@@ -12,6 +12,9 @@ use weir_edge::{Use, function::Trigger};
 /// Where objects are written with a retention of their own
 const RETAINED: [&str; 2] = ["audit/", "evidence/"];
 
+/// Where answers lie that are too long for a function's
+pub const ANSWERS: &str = "answers/";
+
 /// What reading `trigger` needs
 pub fn reading(trigger: Trigger) -> Vec<Value> {
     match trigger {
@@ -43,6 +46,10 @@ pub fn statements(uses: &BTreeSet<Use>) -> Vec<Value> {
         match used {
             Use::ObjectsRead(prefix) => read.push(*prefix),
             Use::ObjectsWrite(prefix) => written.push(*prefix),
+            Use::LargeAnswers => {
+                read.push(ANSWERS);
+                written.push(ANSWERS);
+            }
             Use::TableRead => statements.push(allow(
                 &["dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"],
                 vec![attribute("Table", "Arn"), sub("${Table.Arn}/index/*")],

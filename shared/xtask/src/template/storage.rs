@@ -5,6 +5,7 @@
 use super::{
     Resources, attribute,
     parameters::{ON_AWS, PROTECTED},
+    policy::ANSWERS,
     reference, sub,
 };
 use serde_json::{Value, json};
@@ -92,6 +93,13 @@ fn bucket() -> Value {
                     "Status": "Enabled",
                     "Prefix": sub("${Workspace}/state/"),
                     "NoncurrentVersionExpiration": { "NoncurrentDays": REPLACED_KEPT_DAYS },
+                },
+                {
+                    "Id": "answers-that-were-fetched",
+                    "Status": "Enabled",
+                    "Prefix": sub(&format!("${{Workspace}}/{ANSWERS}")),
+                    "ExpirationInDays": 1,
+                    "NoncurrentVersionExpiration": { "NoncurrentDays": 1 },
                 },
             ],
         },
