@@ -17,6 +17,7 @@ use weir_domain::{
     delivery::Agent,
     engine::{NodeRun, Operation},
     failure::FailureSummary,
+    id::OperationId,
     plan::JobContract,
     planner::{APPLY_GROUP, REBUILD_ROWS},
     sanitise::sanitise,
@@ -176,7 +177,7 @@ impl Engine {
             return self.apply_group(operation, contract).await;
         }
         if contract.capability == REBUILD_ROWS {
-            return self.rebuild_rows().await;
+            return self.rebuild_rows(operation.info.operation_id).await;
         }
         if let Some(ended) = self.assignments_job(operation, node, contract).await {
             return ended;
@@ -220,8 +221,8 @@ impl Engine {
         }
     }
 
-    async fn rebuild_rows(&self) -> Result<Done, Failed> {
-        let rebuilt = definition::rebuild(self).await;
+    async fn rebuild_rows(&self, operation: OperationId) -> Result<Done, Failed> {
+        let rebuilt = definition::rebuild(self, operation).await;
         let rebuilt = rebuilt.map_err(|error| Failed::retryable("not_rebuilt", error.to_string()))?;
         let log = format!("rows of state revision {}\n", rebuilt.revision);
         Ok(Done { log, outputs: rebuilt.counts(), ..Done::default() })

@@ -114,13 +114,13 @@ impl Engine {
         let lock = Record { version: lock_version(info.operation_id), ..record(&info.scope, &lock)? };
         let lock = Write::Create(lock);
         let event = self.event(&operation, TimelineKind::OperationCreated, created, Some(&info.actor))?;
-        let run = delivery::release_run(&operation)?;
+        let links = delivery::links(&operation)?;
         for _ in 0..TRIES {
             let (joins, waits) = self.join_queues(&info).await?;
             operation.status = if waits { OperationStatus::Queued } else { OperationStatus::Created };
             let mut all =
                 vec![lock.clone(), event.clone(), Write::CreateOperation(Box::new(operation.clone()))];
-            all.extend(joins.into_iter().chain(run.clone()).chain(writes.clone()));
+            all.extend(joins.into_iter().chain(links.clone()).chain(writes.clone()));
             match self.table.transact(&all).await {
                 Ok(()) => {
                     self.start_root(&info.scope, info.operation_id).await?;

@@ -3,6 +3,7 @@
 use crate::{Entity, Key};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use weir_domain::{
     assignment::AssignmentSnapshot,
     audit::AuditEvent,
@@ -10,7 +11,7 @@ use weir_domain::{
     definition::address::Address,
     delivery::{Agent, Deployed, Promotion, Release, TargetState, Version, VersionSticker},
     gate::Gate,
-    id::{EvidenceId, GateId, OperationId, PromotionId, ReleaseId},
+    id::{EvidenceId, GateId, OperationId, PlanId, PromotionId, ReleaseId},
     intent::Intent,
     intervention::Intervention,
     operation::ReconcilePass,
@@ -187,6 +188,51 @@ impl Entity for ReleaseRun {
 
     fn key(&self, scope: &Scope) -> Key {
         Key::release_run(scope, self.release_id, self.operation_id)
+    }
+}
+
+/// That an operation runs a plan: a projection of operations
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanRun {
+    /// The plan
+    pub plan_id: PlanId,
+    /// The operation
+    pub operation_id: OperationId,
+}
+
+impl Entity for PlanRun {
+    const KIND: &'static str = "plan_run";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::plan_run(scope, self.plan_id, self.operation_id)
+    }
+}
+
+/// How far a rebuild has come with the operations: another attempt goes on from there
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildMark {
+    /// The operation that rebuilds
+    pub operation_id: OperationId,
+    /// Whose operations it was at
+    pub at: Scope,
+    /// Where the next page of them begins; none where that scope is done
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// What was counted until then, by key
+    pub counts: BTreeMap<String, u64>,
+    /// When it may be forgotten: long after the last attempt
+    pub forget_at: Time,
+}
+
+impl Entity for RebuildMark {
+    const KIND: &'static str = "rebuild_mark";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.operation_id)
+    }
+
+    fn expires_at(&self) -> Option<Millis> {
+        Some(self.forget_at.into())
     }
 }
 

@@ -14,6 +14,7 @@
 //! | projected resource | `<scope>#res#<kind>` | `<address>` |
 //! | what was brought to an environment last | `<scope>#deployed#<service>` | `<environment>` |
 //! | what runs for a release | `<scope>#release_run#<release>` | `<op id>` |
+//! | what runs a plan | `<scope>#plan_run#<plan>` | `<op id>` |
 //! | how far the rows have come | `<workspace>#projection#resources` | `meta` |
 //! | audit event | `<scope>#audit#<day>` | `<aud id>` |
 //! | audit chain's head | `<workspace>#audit` | `head` |
@@ -29,7 +30,7 @@ use std::fmt;
 use weir_domain::{
     canonical::Digest,
     definition::address::Address,
-    id::{AuditId, EventId, GateId, OperationId, ReleaseId},
+    id::{AuditId, EventId, GateId, OperationId, PlanId, ReleaseId},
     operation::OperationStatus,
     plan::{first_ordinal, segment_of},
     scope::Scope,
@@ -175,7 +176,7 @@ impl Key {
 
     /// What was brought of a service to an environment last
     pub fn deployed(scope: &Scope, service: &Address, environment: &Address) -> Self {
-        Self { pk: format!("{scope}#deployed#{service}"), sk: environment.to_string() }
+        Self { pk: Self::deployed_partition(scope, service), sk: environment.to_string() }
     }
 
     /// That an operation runs for a release
@@ -186,6 +187,21 @@ impl Key {
     /// The partition of what runs for a release
     pub fn release_run_partition(scope: &Scope, release: ReleaseId) -> String {
         format!("{scope}#release_run#{release}")
+    }
+
+    /// That an operation runs a plan
+    pub fn plan_run(scope: &Scope, plan: PlanId, operation: OperationId) -> Self {
+        Self { pk: Self::plan_run_partition(scope, plan), sk: operation.to_string() }
+    }
+
+    /// The partition of what runs a plan
+    pub fn plan_run_partition(scope: &Scope, plan: PlanId) -> String {
+        format!("{scope}#plan_run#{plan}")
+    }
+
+    /// The partition of what was brought of a service to its environments last
+    pub fn deployed_partition(scope: &Scope, service: &Address) -> String {
+        format!("{scope}#deployed#{service}")
     }
 
     /// The partition of an operation's item and timeline

@@ -18,7 +18,9 @@ mod table;
 mod write;
 
 pub use change::{Change, Image};
-pub use entities::{ActiveRun, EvidenceRow, ExclusiveQueue, GateWatch, ReleaseRun, ResourceRow};
+pub use entities::{
+    ActiveRun, EvidenceRow, ExclusiveQueue, GateWatch, PlanRun, RebuildMark, ReleaseRun, ResourceRow,
+};
 pub use entity::{Entity, Record};
 pub use key::{Key, NodeKey, wake_shard};
 pub use table::{Applied, Due, Page, Query, StoreError, Table, TransactError};

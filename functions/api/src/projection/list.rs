@@ -1,6 +1,6 @@
 //! `GET /v1/projections`
 
-use super::{resources, services};
+use super::{all_services, resources, timelines};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
     page::PageQuery,
@@ -24,8 +24,9 @@ impl Endpoint for ProjectionList {
     type Reply = Page<ProjectionView>;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<ProjectionView>>, Problem> {
+        let (scope, now) = (&call.scope, call.now);
         let items =
-            vec![resources(cx, &call.scope, call.now).await?, services(cx, &call.scope, call.now).await?];
+            vec![resources(cx, scope, now).await?, all_services(cx, scope, now).await?, timelines(now)];
         Ok(Page { items, next_cursor: None }.into())
     }
 }

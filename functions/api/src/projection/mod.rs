@@ -8,17 +8,24 @@ pub(crate) mod tests;
 pub use list::ProjectionList;
 pub use rebuild::ProjectionRebuild;
 
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use weir_domain::{
     delivery::{Deployed, Promotion, PromotionStatus},
     scope::Scope,
-    time::Millis,
+    time::{Millis, Time},
 };
 use weir_edge::{Cx, Problem, wire::projection::ProjectionView};
 use weir_orchestration::definition::projection_head;
 use weir_store::{Entity as _, Key, Query};
 
-/// The newest promotions that the services index is compared with
-const COMPARED: usize = 5;
+/// The newest promotions that the services index is compared with where its rows are only shown
+const SHOWN: usize = 20;
+
+/// Promotions that are read at a time
+const PAGE: usize = 100;
+
+/// How many of them are compared at once
+const PARALLEL: usize = 16;
 
 /// How far the rows of the definition have come
 pub(crate) async fn resources(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
@@ -33,20 +40,60 @@ pub(crate) async fn resources(cx: &Cx, scope: &Scope, now: Millis) -> Result<Pro
 
 /// How far the rows of the services index have come, by the newest promotions that ended well
 pub(crate) async fn services(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
+    let (newest, _) = promotions(cx, scope, None, SHOWN).await?;
+    Ok(compared(&compare(cx, scope, newest).await?, now))
+}
+
+/// The same by every promotion that ended well
+pub(crate) async fn all_services(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
+    let (mut seen, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let (found, next) = promotions(cx, scope, after.as_deref(), PAGE).await?;
+        seen.extend(compare(cx, scope, found).await?);
+        if next.is_none() {
+            return Ok(compared(&seen, now));
+        }
+        after = next;
+    }
+}
+
+/// What happened in operations: told from their own items whenever somebody asks, so never behind them
+pub(crate) fn timelines(now: Millis) -> ProjectionView {
+    ProjectionView { name: "timelines".to_owned(), revision: None, behind: 0, as_of: now.into() }
+}
+
+async fn promotions(
+    cx: &Cx,
+    scope: &Scope,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Promotion>, Option<String>), Problem> {
     let list = Key::list(scope, Promotion::KIND, PromotionStatus::Deployed.as_str());
-    let (newest, _) = cx.table().list::<Promotion>(&Query::Lists(vec![list]), None, COMPARED).await?;
-    let (mut behind, mut as_of) = (0, None);
-    for promotion in newest {
+    Ok(cx.table().list::<Promotion>(&Query::Lists(vec![list]), after, limit).await?)
+}
+
+/// When each promotion's operation ended, and when what is held of its place was brought there
+async fn compare(
+    cx: &Cx,
+    scope: &Scope,
+    promotions: Vec<Promotion>,
+) -> Result<Vec<(Option<Millis>, Option<Time>)>, Problem> {
+    let looks = promotions.into_iter().map(|promotion| async move {
         let key = Key::deployed(scope, &promotion.service_id, &promotion.target_environment_id);
         let row = cx.table().read::<Deployed>(&key).await?.map(|(row, _)| row);
         let operation = cx.table().operation_get(scope, promotion.workflow_run_id).await?;
         let ended = operation.and_then(|operation| operation.completed_at);
-        let held = row.as_ref().map(|row| row.deployed_at);
-        as_of = as_of.max(held);
-        if ended.is_some_and(|ended| held.is_none_or(|held| held.millis() < ended)) {
-            behind += 1;
-        }
-    }
-    let as_of = as_of.unwrap_or(now.into());
-    Ok(ProjectionView { name: "services".to_owned(), revision: None, behind, as_of })
+        Ok::<_, Problem>((ended, row.map(|row| row.deployed_at)))
+    });
+    let looks: Vec<_> = looks.collect();
+    stream::iter(looks).buffered(PARALLEL).try_collect().await
+}
+
+fn compared(seen: &[(Option<Millis>, Option<Time>)], now: Millis) -> ProjectionView {
+    let late = |(ended, held): &&(Option<Millis>, Option<Time>)| {
+        ended.is_some_and(|ended| held.is_none_or(|held| held.millis() < ended))
+    };
+    let behind = u64::try_from(seen.iter().filter(late).count()).unwrap_or(u64::MAX);
+    let as_of = seen.iter().filter_map(|(_, held)| *held).max().unwrap_or(now.into());
+    ProjectionView { name: "services".to_owned(), revision: None, behind, as_of }
 }

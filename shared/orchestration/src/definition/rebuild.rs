@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Engine, EngineError,
     assignments::{Background, place},
-    delivery::{Origin, rebuild_rows},
+    delivery::{Origin, mark, rebuild_rows},
     records::record,
     start::Placed,
 };
@@ -26,6 +26,7 @@ use weir_domain::{
         spec::Tenant,
         state::State,
     },
+    id::OperationId,
     operation::OperationType,
     planner::plan_rebuild,
     scope::{Name, Scope},
@@ -51,6 +52,30 @@ pub struct Rebuilt {
 }
 
 impl Rebuilt {
+    /// What another attempt has to know of the counts
+    pub(crate) fn kept(&self) -> BTreeMap<String, u64> {
+        let kept = [
+            ("revision", self.revision),
+            ("written", self.written),
+            ("deleted", self.deleted),
+            ("unchanged", self.unchanged),
+            ("unknown", self.unknown),
+        ];
+        kept.map(|(key, count)| (key.to_owned(), count)).into()
+    }
+
+    /// What an earlier attempt has kept
+    fn of(kept: &BTreeMap<String, u64>) -> Self {
+        let count = |key: &str| kept.get(key).copied().unwrap_or_default();
+        Self {
+            revision: count("revision"),
+            written: count("written"),
+            deleted: count("deleted"),
+            unchanged: count("unchanged"),
+            unknown: count("unknown"),
+        }
+    }
+
     /// By the keys of the type's catalogue
     pub fn counts(&self) -> Map<String, Value> {
         let counts = [
@@ -80,20 +105,21 @@ pub async fn request_rebuild(engine: &Engine, actor: &Actor, origin: &Origin) ->
     place(engine, &scope, actor, origin, planned).await
 }
 
-/// Makes the rows again
-pub(crate) async fn rebuild(engine: &Engine) -> Result<Rebuilt, DefinitionError> {
+/// Makes the rows again, from where an earlier attempt of `operation` has come to
+pub(crate) async fn rebuild(engine: &Engine, operation: OperationId) -> Result<Rebuilt, DefinitionError> {
     let scope = engine.workspace();
     let state = state(engine).await?.map(|(state, _)| state);
     let mut rebuilt = Rebuilt::default();
     // Before the sweep, which may remove a tenant's row, but never what ran for it.
     let scopes = scopes(engine, &scope, state.as_ref()).await?;
     // Where nothing was ever applied, there is nothing that rows of the definition could say.
-    if let Some(state) = &state {
-        rebuild_resources(engine, &scope, &scopes, state, &mut rebuilt).await?;
+    match (mark(engine, operation).await?, &state) {
+        // These were done before that attempt began with the operations.
+        (Some(mark), _) => rebuilt = Rebuilt::of(&mark.counts),
+        (None, Some(state)) => rebuild_resources(engine, &scope, &scopes, state, &mut rebuilt).await?,
+        (None, None) => {}
     }
-    for own in &scopes {
-        rebuild_rows(engine, own, &mut rebuilt).await?;
-    }
+    rebuild_rows(engine, operation, &scopes, &mut rebuilt).await?;
     Ok(rebuilt)
 }
 

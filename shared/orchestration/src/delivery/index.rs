@@ -3,24 +3,20 @@
 //! A row is made of one operation and its promotion, and of nothing else: whoever makes it again makes the same. The
 //! operation's end makes it before the operation counts as settled.
 
-use crate::{Engine, EngineError, definition::Rebuilt, records::record};
-use std::collections::BTreeMap;
+use crate::{Engine, EngineError, records::record};
 use weir_domain::{
     delivery::{Deployed, Promotion},
     engine::Operation,
     operation::{OperationStatus, OperationType},
     scope::Scope,
 };
-use weir_store::{Entity as _, Key, ReleaseRun, TransactError, Write};
+use weir_store::{Entity as _, Key, PlanRun, ReleaseRun, TransactError, Write};
 
 /// How often a row that others write at the same time is written again
 const TRIES: u32 = 5;
 
-/// Operations that are read at a time
-const PAGE: usize = 200;
-
 /// The row that a deployment which ended well makes
-async fn row(engine: &Engine, operation: &Operation) -> Result<Option<Deployed>, EngineError> {
+pub(super) async fn row(engine: &Engine, operation: &Operation) -> Result<Option<Deployed>, EngineError> {
     let info = &operation.info;
     let brings = matches!(info.operation_type, OperationType::Deploy | OperationType::Promote);
     let ended = operation.completed_at.filter(|_| brings && operation.status == OperationStatus::Succeeded);
@@ -37,8 +33,17 @@ async fn row(engine: &Engine, operation: &Operation) -> Result<Option<Deployed>,
     }))
 }
 
+/// The writes that record for which release and by which plan an operation runs
+pub(crate) fn links(operation: &Operation) -> Result<Vec<Write>, EngineError> {
+    let info = &operation.info;
+    let run = PlanRun { plan_id: info.plan_id, operation_id: info.operation_id };
+    let mut links = vec![Write::Upsert(record(&info.scope, &run)?)];
+    links.extend(release_run(operation)?);
+    Ok(links)
+}
+
 /// The write that records what runs for a release
-pub(crate) fn release_run(operation: &Operation) -> Result<Option<Write>, EngineError> {
+pub(super) fn release_run(operation: &Operation) -> Result<Option<Write>, EngineError> {
     let info = &operation.info;
     let Some(release_id) = info.release_id else { return Ok(None) };
     let run = ReleaseRun { release_id, operation_id: info.operation_id };
@@ -54,12 +59,17 @@ pub(super) async fn project(engine: &Engine, operation: &Operation) -> Result<()
 }
 
 /// Whether the row had to be written
-async fn put(engine: &Engine, scope: &Scope, row: &Deployed) -> Result<bool, EngineError> {
+///
+/// A later one that is there stays only if it is what its own operation makes: its date is no proof.
+pub(super) async fn put(engine: &Engine, scope: &Scope, row: &Deployed) -> Result<bool, EngineError> {
     for _ in 0..TRIES {
         let wanted = record(scope, row)?;
         let write = match engine.table.read::<Deployed>(&wanted.key).await? {
             None => Write::Create(wanted),
-            Some((found, _)) if found == *row || found.is_after(row) => return Ok(false),
+            Some((found, _)) if found == *row => return Ok(false),
+            Some((found, _)) if found.is_after(row) && is_true(engine, scope, &found).await? => {
+                return Ok(false);
+            }
             Some((_, expected)) => Write::Replace { expected, record: wanted },
         };
         if engine.commit(&[write]).await? {
@@ -69,43 +79,10 @@ async fn put(engine: &Engine, scope: &Scope, row: &Deployed) -> Result<bool, Eng
     Err(TransactError::Conflict(vec![0]).into())
 }
 
-/// Makes all of these rows of `scope` again
-pub(crate) async fn rebuild_rows(
-    engine: &Engine,
-    scope: &Scope,
-    rebuilt: &mut Rebuilt,
-) -> Result<(), EngineError> {
-    let (mut latest, mut after) = (BTreeMap::new(), None::<String>);
-    loop {
-        let (operations, next) = engine.table.operations(scope, &[], after.as_deref(), PAGE).await?;
-        for operation in &operations {
-            if let Some(write) = release_run(operation)? {
-                let is_there = engine.table.get(&write.key()).await?.is_some();
-                if !is_there {
-                    engine.commit(&[write]).await?;
-                }
-                count(rebuilt, !is_there);
-            }
-            let Some(row) = row(engine, operation).await? else { continue };
-            let place = (row.service_id.clone(), row.environment_id.clone());
-            if latest.get(&place).is_none_or(|found: &Deployed| row.is_after(found)) {
-                latest.insert(place, row);
-            }
-        }
-        let Some(next) = next else { break };
-        after = Some(next);
-    }
-    for row in latest.values() {
-        let written = put(engine, scope, row).await?;
-        count(rebuilt, written);
-    }
-    Ok(())
-}
-
-const fn count(rebuilt: &mut Rebuilt, written: bool) {
-    if written {
-        rebuilt.written += 1;
-    } else {
-        rebuilt.unchanged += 1;
+/// Whether the row is what the operation that it names makes
+pub(super) async fn is_true(engine: &Engine, scope: &Scope, found: &Deployed) -> Result<bool, EngineError> {
+    match engine.table.operation_get(scope, found.operation_id).await? {
+        Some(operation) => Ok(row(engine, &operation).await?.as_ref() == Some(found)),
+        None => Ok(false),
     }
 }

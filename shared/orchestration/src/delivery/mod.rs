@@ -4,6 +4,7 @@ mod conclude;
 mod gather;
 mod index;
 mod install;
+mod reindex;
 mod request;
 mod rollback;
 
@@ -12,7 +13,8 @@ pub use request::{PromotionRequest, Requested, request_promotion, start_plan};
 
 pub(crate) use conclude::{conclude, end_intent};
 pub(crate) use gather::policies;
-pub(crate) use index::{rebuild_rows, release_run};
+pub(crate) use index::links;
+pub(crate) use reindex::{mark, rebuild_rows};
 pub(crate) use request::{PLAN_LIFE, keep_snapshot, prepare};
 
 use crate::EngineError;
