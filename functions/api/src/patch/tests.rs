@@ -47,6 +47,10 @@ async fn a_patch_is_made_listed_told_and_audited() {
     ] });
     let made: PatchRecord = patching.ask("bob", "look before going on", changes).await.read(201);
     assert_eq!((made.sequence, made.actor.id.as_str()), (1, "bob"));
+    assert_eq!(
+        (made.rewired.iter().map(|it| it.as_str()).collect::<Vec<_>>(), made.changed.len()),
+        (vec!["deploy.stg-2"], 0)
+    );
     let list = patching.list().await;
     assert_eq!(
         (list.items.as_slice(), &list.effective_hash),

@@ -186,7 +186,10 @@ pub struct PatchRecord {
     /// The nodes that it removed
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<NodeId>,
-    /// The nodes that wait for others, or are done in another way
+    /// The nodes that wait for others than before
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewired: Vec<NodeId>,
+    /// The nodes that are done in another way; in records of before `rewired`, those that wait for others, too
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<NodeId>,
     /// The gates whose approvals it voided

@@ -21,6 +21,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ScenarioRef {
     /// Which scenario
     pub scenario: Address,
+    /// Its version; absent in plans of before this was recorded
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<u32>,
     /// The version of its template
     pub template_version: u32,
     /// The template; absent in plans of before this was recorded
@@ -154,7 +157,7 @@ pub struct Plan {
     pub scenario_ref: Option<ScenarioRef>,
     /// Where it stands
     pub status: PlanStatus,
-    /// 1, and one more for every patch
+    /// 1, and one more for every patch of its operation: as it is recorded it is 1, and whoever shows the plan adds them
     pub effective_version: u32,
     /// The digest of its graph: the name of its snapshot
     pub graph_hash: Digest,

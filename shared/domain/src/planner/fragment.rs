@@ -214,7 +214,9 @@ fn plan_node(
     node.target = Some(place.target.clone());
     node.requires = vec![capability.to_owned()];
     let step = Step { spec, job: recipe.job(spec), said: &said };
-    node.job_contract = Some(step.contract(capability, inputs, Idempotency::Natural)?);
+    let contract = step.contract(capability, inputs, Idempotency::Natural)?;
+    node.produces.clone_from(&contract.outputs);
+    node.job_contract = Some(contract);
     Ok(node)
 }
 

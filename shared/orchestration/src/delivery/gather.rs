@@ -147,6 +147,7 @@ pub(crate) async fn recipe(
     let template: Template = required(engine, scope, scenario.template.address()).await?;
     let scenario_ref = ScenarioRef {
         scenario: address.clone(),
+        version: Some(scenario.version),
         template_version: template.version,
         template: Some(scenario.template.address().clone()),
     };

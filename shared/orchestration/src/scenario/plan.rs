@@ -47,6 +47,7 @@ pub(crate) async fn prepare(
     let intent = intent(actor, origin, request);
     let about = About {
         scenario: scenario.0.clone(),
+        version: scenario.1.version,
         template_version: template.version,
         template: Some(scenario.1.template.address().clone()),
         action: request.action.clone(),
@@ -70,6 +71,7 @@ fn constraints(request: &IntentRequest) -> Result<Constraints, DeliveryError> {
 /// What a planned scenario is about
 struct About {
     scenario: Address,
+    version: u32,
     template_version: u32,
     template: Option<Address>,
     action: String,
@@ -118,6 +120,7 @@ impl Recording<'_> {
             operation_type: OperationType::ScenarioRun,
             scenario_ref: Some(ScenarioRef {
                 scenario: about.scenario,
+                version: Some(about.version),
                 template_version: about.template_version,
                 template: about.template,
             }),
@@ -149,6 +152,7 @@ impl Recording<'_> {
         let template = scenarios.find(|(address, _)| *address == child.scenario);
         About {
             scenario: child.scenario.clone(),
+            version: child.version,
             template_version: child.template_version,
             template: template.map(|(_, scenario)| scenario.template.address().clone()),
             action: child.action.clone(),

@@ -10,6 +10,10 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Job {
+    /// Its version, for people; plans record the job as it was
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub version: u32,
     /// The capability that it needs, such as `deploy.host`
     pub capability: String,
     /// What it is given, where the step says nothing else; may refer to what is known when it is planned, and name secrets as

@@ -10,6 +10,7 @@
 mod alias;
 mod binding;
 mod component;
+mod contract;
 mod dashboard;
 mod embedding;
 mod entry;

@@ -116,6 +116,8 @@ pub struct Child {
     pub requirement_id: String,
     /// The scenario that it follows
     pub scenario: Address,
+    /// Its version
+    pub version: u32,
     /// The version of its template
     pub template_version: u32,
     /// What is done

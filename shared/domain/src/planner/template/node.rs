@@ -3,7 +3,7 @@
 use super::{
     Child, DEPTH_MAX, Made, PlanError, Planner, ScenarioRequest, Subject,
     layout::Placed,
-    step::{ATTEMPTS_DEFAULT, Step, TIMEOUT_DEFAULT_S, asked, said},
+    step::{Step, asked, said},
 };
 use crate::{
     definition::{
@@ -27,6 +27,10 @@ use std::collections::BTreeSet;
 const BY_HAND: &str = "weir.intervention";
 /// Another operation
 const SUB_OPERATION: &str = "weir.sub_operation";
+
+/// What holds for what is no job of a template
+const TIMEOUT_DEFAULT_S: u32 = 600;
+const ATTEMPTS_DEFAULT: u32 = 1;
 
 impl Planner<'_> {
     /// The capability that a node asks for: its own, or that of its shared job
@@ -126,10 +130,11 @@ impl Planner<'_> {
         let mut node = PlanNode::new(placed.id.clone(), node_type, title(placed), resolved.runs);
         node.target = target;
         node.requires = vec![capability.to_owned()];
-        node.produces = self.job(spec).map(|job| job.outputs.clone()).unwrap_or_default();
         let said = self.said(spec);
         let step = Step { spec, job: self.job(spec), said: &said };
-        node.job_contract = Some(step.contract(capability, with, Idempotency::AttemptKey)?);
+        let contract = step.contract(capability, with, Idempotency::AttemptKey)?;
+        node.produces.clone_from(&contract.outputs);
+        node.job_contract = Some(contract);
         if node_type == NodeType::Job {
             node.compensation = self.compensation(made, placed, &node)?;
         }
@@ -185,7 +190,8 @@ impl Planner<'_> {
             problem: format!("cannot be hashed: {error}"),
         })?;
         let inputs = object(json!({ "scenario": scenario, "subject": subject, "graph_hash": hash }));
-        let outputs = child.outputs.keys().cloned().collect();
+        let outputs: Vec<String> = child.outputs.keys().cloned().collect();
+        node.produces.clone_from(&outputs);
         node.job_contract = Some(JobContract { outputs, ..contract_of(SUB_OPERATION, inputs) });
         made.children.push(child);
         Ok(node)
@@ -235,6 +241,7 @@ impl Planner<'_> {
         Ok(Child {
             requirement_id: id.to_string(),
             scenario: scenario.clone(),
+            version: found.1.version,
             template_version: template.version,
             action,
             subject: subject.clone(),

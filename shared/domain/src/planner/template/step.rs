@@ -3,17 +3,13 @@
 use crate::{
     definition::{
         secrets::named,
-        spec::{self, FreeForm, Job, NodeSpec},
+        spec::{FreeForm, Job, NodeSpec},
     },
     plan::{Backoff, Idempotency, JobContract},
-    planner::{PlanError, fragment},
+    planner::PlanError,
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
-
-/// The defaults of a step, in place of which its shared job may say something else
-pub(super) const TIMEOUT_DEFAULT_S: u32 = 600;
-pub(super) const ATTEMPTS_DEFAULT: u32 = 1;
 
 /// A step, its shared job, and what both say that it is given
 pub(in crate::planner) struct Step<'a> {
@@ -36,9 +32,13 @@ pub(in crate::planner) fn asked<'a>(spec: &'a NodeSpec, job: Option<&'a Job>) ->
         let problem = format!("names `{}`, which is not in the definition that is applied", named.address());
         return Err(PlanError::Node { node: spec.id.clone(), problem });
     }
-    let problem = "asks for no capability, so nobody knows who does it".to_owned();
     let capability = spec.capability.as_deref().or(job.map(|job| job.capability.as_str()));
-    capability.ok_or_else(|| PlanError::Node { node: spec.id.clone(), problem })
+    capability.ok_or_else(|| asks_for_nothing(spec))
+}
+
+fn asks_for_nothing(spec: &NodeSpec) -> PlanError {
+    let problem = "asks for no capability, so nobody knows who does it".to_owned();
+    PlanError::Node { node: spec.id.clone(), problem }
 }
 
 impl Step<'_> {
@@ -50,33 +50,24 @@ impl Step<'_> {
         usual: Idempotency,
     ) -> Result<JobContract, PlanError> {
         let Self { spec, job, said } = *self;
-        let or_shared = |own: u32, default: u32, shared: Option<u32>| {
-            if own == default { shared.unwrap_or(own) } else { own }
-        };
-        let attempts = or_shared(spec.attempts, ATTEMPTS_DEFAULT, job.map(|job| job.attempts));
-        let once = job.is_some_and(|job| !job.idempotent);
-        if once && attempts > 1 {
-            let problem = format!("has {attempts} attempts, and its job may be done only once");
+        let asked = spec.job_contract(job).ok_or_else(|| asks_for_nothing(spec))?;
+        if !asked.idempotent && asked.attempts > 1 {
+            let problem = format!("has {} attempts, and its job may be done only once", asked.attempts);
             return Err(PlanError::Node { node: spec.id.clone(), problem });
         }
-        let own = spec.backoff != spec::Backoff::default();
-        let backoff = job.map(|job| &job.backoff).filter(|_| !own).unwrap_or(&spec.backoff);
-        // What the step itself asks to be kept, and which secrets it names, beside what the shared job says.
-        let shared = job.map(|job| job.outputs.clone()).unwrap_or_default();
-        let own = fragment::outputs(&inputs).into_iter().filter(|own| !shared.contains(own));
-        let outputs = shared.iter().cloned().chain(own).collect();
-        let shared = job.into_iter().flat_map(|job| &job.secrets).map(|secret| secret.name().to_owned());
         // Those that the recipe names: whoever gives it its inputs is not to choose among all secrets that there are.
+        let shared = asked.secrets.iter().map(|secret| secret.name().to_owned());
         let secrets: BTreeSet<String> =
             named(&Value::Object(said.clone())).into_iter().chain(shared).collect();
+        let backoff = &asked.backoff;
         Ok(JobContract {
             capability: capability.to_owned(),
             inputs,
-            outputs,
-            timeout_s: or_shared(spec.timeout_s, TIMEOUT_DEFAULT_S, job.map(|job| job.timeout_s)),
-            attempts,
+            outputs: asked.outputs,
+            timeout_s: asked.timeout_s,
+            attempts: asked.attempts,
             backoff: Backoff { base_s: backoff.initial_s, factor: backoff.factor, max_s: backoff.max_s },
-            idempotency: if once { Idempotency::Once } else { usual },
+            idempotency: if asked.idempotent { usual } else { Idempotency::Once },
             secrets: secrets.into_iter().collect(),
             deadline_s: None,
         })

@@ -15,7 +15,7 @@ use weir_domain::{
     gate::{Gate, GateStatus, closure_hash, rebound},
     id::PatchId,
     plan::{
-        Graph, NodeId, NodeStatus, NodeType, PatchError, PlanPatch,
+        Graph, NodeId, NodeStatus, NodeType, PatchError, PlanNode, PlanPatch,
         graph::SEGMENT_MAX,
         patch::{Diff, NewPatch, PatchRecord, TOUCHED_MAX, apply, diff, reasked},
     },
@@ -170,7 +170,7 @@ impl Engine {
         let metadata = json!({
             "sequence": record_of.sequence, "reason": record_of.reason, "base_hash": record_of.base_hash,
             "effective_hash": record_of.effective_hash, "added": record_of.added, "removed": record_of.removed,
-            "changed": record_of.changed, "voided": record_of.voided,
+            "rewired": record_of.rewired, "changed": record_of.changed, "voided": record_of.voided,
         });
         let subject = ("operation", operation.to_string());
         let mut writes = vec![
@@ -274,6 +274,17 @@ impl Seen<'_> {
         let names = |ordinals: &BTreeSet<u32>| {
             ordinals.iter().filter_map(|ordinal| Some(after.node(*ordinal)?.node_id.clone())).collect()
         };
+        // One node may be both.
+        let differs = |is_so: fn(&PlanNode, &PlanNode) -> bool| {
+            let pairs = diff
+                .changed
+                .iter()
+                .filter_map(|ordinal| Some((*ordinal, self.graph.node(*ordinal)?, after.node(*ordinal)?)));
+            names(&pairs.filter(|(_, old, new)| is_so(old, new)).map(|(ordinal, ..)| ordinal).collect())
+        };
+        let rewired = differs(|old, new| old.depends_on != new.depends_on);
+        let changed =
+            differs(|old, new| PlanNode { depends_on: new.depends_on.clone(), ..old.clone() } != *new);
         PatchRecord {
             patch_id,
             operation_id: patch.operation_id,
@@ -285,7 +296,8 @@ impl Seen<'_> {
             effective_hash: patch.effective_hash.clone(),
             added: names(&diff.added),
             removed: names(&diff.removed),
-            changed: names(&diff.changed),
+            rewired,
+            changed,
             voided: voids.voided.iter().cloned().collect(),
             created_at: patch.created_at,
         }
