@@ -18,6 +18,7 @@ mod gate;
 mod health;
 mod intent;
 mod intervention;
+mod job;
 #[cfg(test)]
 mod large_tests;
 mod operation;
@@ -27,9 +28,11 @@ mod patch;
 mod plan;
 mod projection;
 mod promotion;
+mod recipes;
 mod refusal;
 mod release;
 mod resource;
+mod scenario;
 mod service;
 mod slack;
 mod task;
@@ -61,6 +64,8 @@ weir_edge::endpoints![
     intent::IntentList,
     intervention::InterventionDecide,
     intervention::InterventionList,
+    job::JobTemplateGet,
+    job::JobTemplateList,
     operation::OperationCancel,
     operation::OperationCreate,
     operation::OperationExplain,
@@ -78,6 +83,9 @@ weir_edge::endpoints![
     patch::PatchCreate,
     patch::PatchGet,
     plan::PlanGet,
+    plan::PlanList,
+    plan::PlanTemplateGet,
+    plan::PlanTemplateList,
     projection::ProjectionList,
     projection::ProjectionRebuild,
     promotion::PromotionCreate,
@@ -89,6 +97,8 @@ weir_edge::endpoints![
     release::ReleaseTimelineGet,
     resource::ResourceGet,
     resource::ResourceList,
+    scenario::ScenarioGet,
+    scenario::ScenarioList,
     service::ServiceGet,
     service::ServiceList,
     slack::SlackInteract,

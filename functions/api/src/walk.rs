@@ -5,6 +5,9 @@ use weir_domain::{definition::address::Kind as ResourceKind, scope::Scope};
 use weir_edge::{Cx, Kind, Problem};
 use weir_store::{Entity, Key, Query, ResourceRow};
 
+/// Rows that are read at a time where all are read
+const ALL_PAGE: usize = 200;
+
 /// At most `limit` entities of `partitions`, each given by a label and its key, from `cursor` on
 ///
 /// The label is what a cursor remembers, so that it means the same partition when it comes back.
@@ -47,6 +50,23 @@ pub async fn walk_kind(
     let (rows, next) = walk::<ResourceRow>(cx, &places, cursor, limit).await?;
     let scope_of = |label: &str| if own.to_string() == label { own.clone() } else { own.outer() };
     Ok((rows.into_iter().map(|(label, row)| (scope_of(&label), row)).collect(), next))
+}
+
+/// Every resource of one kind, the tenant's and then its workspace's: only of kinds of which a definition has few
+pub async fn all_of_kind(
+    cx: &Cx,
+    own: &Scope,
+    kind: ResourceKind,
+) -> Result<Vec<(Scope, ResourceRow)>, Problem> {
+    let (mut found, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let (rows, next) = walk_kind(cx, own, kind, cursor.as_deref(), ALL_PAGE).await?;
+        found.extend(rows);
+        if next.is_none() {
+            return Ok(found);
+        }
+        cursor = next;
+    }
 }
 
 fn write(label: &str, after: &str) -> String {

@@ -17,6 +17,7 @@ mod projections;
 mod proof;
 mod retry;
 mod runs;
+mod scenarios;
 mod workflows;
 
 pub use error::ApiError;

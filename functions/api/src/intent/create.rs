@@ -4,7 +4,11 @@ use crate::refusal;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
-use weir_domain::plan::{Plan, PlanSnapshot};
+use std::collections::BTreeMap;
+use weir_domain::{
+    id::PlanId,
+    plan::{Plan, PlanSnapshot},
+};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, Use,
     wire::{
@@ -54,21 +58,28 @@ impl Endpoint for IntentCreate {
         }
         let prepared = plan_intent(cx.engine(), &scope, &call.actor, &origin, &request).await;
         let intent = prepared.map_err(refusal::delivery)?.intent;
-        Ok(IntentPlanned { intent, plan: None, preview: None }.into())
+        Ok(IntentPlanned { intent: intent.into(), plan: None, preview: None }.into())
     }
 }
 
 /// What would be recorded, and what it would mean
 fn shown(prepared: Prepared) -> IntentPlanned {
     let preview = Some(prepared.preview());
-    let view = |(plan, graph): (Plan, PlanSnapshot)| PlanView {
-        plan,
-        graph: graph.nodes.nodes().to_vec(),
-        sub_operations: Vec::new(),
-    };
-    let sub_operations = prepared.children.into_iter().map(view).collect();
-    let plan = PlanView { sub_operations, ..view((prepared.plan, prepared.graph)) };
-    IntentPlanned { intent: prepared.intent, plan: Some(plan), preview }
+    let mut children: BTreeMap<PlanId, (Plan, PlanSnapshot)> =
+        prepared.children.into_iter().map(|child| (child.0.plan_id, child)).collect();
+    let plan = view((prepared.plan, prepared.graph), &mut children);
+    IntentPlanned { intent: prepared.intent.into(), plan: Some(plan), preview }
+}
+
+/// A plan with the plans of the operations that it runs inside it, taken out of `others`
+fn view(
+    (plan, graph): (Plan, PlanSnapshot),
+    others: &mut BTreeMap<PlanId, (Plan, PlanSnapshot)>,
+) -> PlanView {
+    let own = plan.bindings.iter().filter_map(|binding| binding.sub_operation_plan_id);
+    let own: Vec<_> = own.filter_map(|id| others.remove(&id)).collect();
+    let sub_operations = own.into_iter().map(|child| view(child, others)).collect();
+    PlanView { plan, operation_id: None, graph: graph.nodes.nodes().to_vec(), sub_operations }
 }
 
 fn request(body: Body) -> Result<IntentRequest, Problem> {

@@ -46,6 +46,6 @@ impl Endpoint for IntentList {
         let lists = statuses.iter().map(|status| Key::list(&call.scope, Intent::KIND, status.as_str()));
         let query = Query::Lists(lists.collect());
         let found = cx.table().list::<Intent>(&query, wanted.cursor.as_deref(), page::size(wanted.limit));
-        Ok(page(found.await?, |intent| intent).into())
+        Ok(page(found.await?, IntentView::from).into())
     }
 }

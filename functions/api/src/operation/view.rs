@@ -55,6 +55,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
         retry_of: info.retry_of,
         rolled_back_by: None,
         actor: info.actor.clone(),
+        actor_id: info.actor.id.clone(),
         workspace_id: info.scope.workspace.clone(),
         tenant_id: info.scope.tenant.clone(),
         user_id: info.actor.person().to_owned(),

@@ -1,6 +1,7 @@
 //! `GET /v1/packs`: the scenario packs that are applied, made from what their resources say
 
-use std::collections::BTreeMap;
+use crate::walk::all_of_kind;
+use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::definition::{
     address::Kind,
     pack::PACK_KINDS,
@@ -14,10 +15,7 @@ use weir_edge::{
         page::Page,
     },
 };
-use weir_store::{Key, Query, ResourceRow};
-
-/// Rows that are read at a time
-const PAGE: usize = 200;
+use weir_store::ResourceRow;
 
 /// Lists scenario packs
 pub struct PackList;
@@ -37,14 +35,10 @@ impl Endpoint for PackList {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<PackView>>, Problem> {
         let mut packs: BTreeMap<String, (PackRef, Vec<ResourceRow>)> = BTreeMap::new();
-        let scopes = [Some(call.scope.clone()), call.scope.tenant.as_ref().map(|_| call.scope.outer())];
-        for scope in scopes.into_iter().flatten() {
-            for kind in PACK_KINDS {
-                let pk = Key::resource_partition(&scope, kind.as_str());
-                for row in rows(cx, Query::Partition { pk, prefix: String::new() }).await? {
-                    if let Some(pack) = PackRef::of(&row.spec) {
-                        packs.entry(place(&pack)).or_insert_with(|| (pack, Vec::new())).1.push(row);
-                    }
+        for kind in PACK_KINDS {
+            for (_, row) in all_of_kind(cx, &call.scope, kind).await? {
+                if let Some(pack) = PackRef::of(&row.spec) {
+                    packs.entry(place(&pack)).or_insert_with(|| (pack, Vec::new())).1.push(row);
                 }
             }
         }
@@ -66,17 +60,6 @@ fn place(pack: &PackRef) -> String {
     format!("{} {} {}", pack.name, pack.version, pack.digest)
 }
 
-/// Every row of `query`: a definition has few recipes
-async fn rows(cx: &Cx, query: Query) -> Result<Vec<ResourceRow>, Problem> {
-    let (mut found, mut after): (Vec<ResourceRow>, Option<String>) = (Vec::new(), None);
-    loop {
-        let (rows, next) = cx.table().list::<ResourceRow>(&query, after.as_deref(), PAGE).await?;
-        found.extend(rows);
-        let Some(next) = next else { return Ok(found) };
-        after = Some(next);
-    }
-}
-
 fn view(pack: PackRef, rows: &[ResourceRow]) -> Option<PackView> {
     let scenario = |row: &ResourceRow| {
         let scenario: Scenario = serde_json::from_value(row.spec.clone()).ok()?;
@@ -92,6 +75,10 @@ fn view(pack: PackRef, rows: &[ResourceRow]) -> Option<PackView> {
     };
     let scenarios: Vec<_> = rows.iter().filter_map(scenario).collect();
     let is_part = |row: &&ResourceRow| scenarios.iter().all(|scenario| scenario.id != row.address);
+    let of = |list: fn(&PackScenario) -> &[String]| {
+        scenarios.iter().flat_map(list).cloned().collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    let riskiest = scenarios.iter().max_by_key(|scenario| scenario.risk_metadata.level);
     Some(PackView {
         id: pack.name,
         version: pack.version,
@@ -99,7 +86,12 @@ fn view(pack: PackRef, rows: &[ResourceRow]) -> Option<PackView> {
         vendor: pack.vendor,
         signer: pack.signer,
         digest: pack.digest,
-        risk: scenarios.iter().map(|it| it.risk_metadata.level).max().unwrap_or_default(),
+        risk: riskiest.map(|it| it.risk_metadata.level).unwrap_or_default(),
+        risk_metadata: riskiest.map(|it| it.risk_metadata.clone()).unwrap_or_default(),
+        target_resource_type: scenarios.iter().map(|it| it.target_resource_type).collect(),
+        actions: of(|it| &it.actions),
+        requires: of(|it| &it.requires),
+        provides: of(|it| &it.provides),
         parts: rows.iter().filter(is_part).map(|row| row.address.clone()).collect(),
         created_at: rows.iter().map(|row| row.applied_at).min()?,
         scenarios,

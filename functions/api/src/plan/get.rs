@@ -1,9 +1,13 @@
 //! `GET /v1/plans/{plan}`
 
+use super::with_run;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use weir_domain::{id::PlanId, plan::Plan, scope::Scope};
-use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use, wire::plan::PlanView};
+use weir_edge::{
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
+    wire::plan::{PlanRecord, PlanView},
+};
 use weir_store::{Entity as _, Key};
 
 /// Shows a plan and its graph
@@ -41,10 +45,11 @@ impl Endpoint for PlanGet {
 async fn view(cx: &Cx, scope: &Scope, id: PlanId) -> Result<Option<PlanView>, Problem> {
     let found = cx.table().read::<Plan>(&Key::entity(scope, Plan::KIND, id)).await?;
     let Some((plan, _)) = found else { return Ok(None) };
+    let PlanRecord { plan, operation_id } = with_run(cx, scope, plan).await?;
     let graph = cx.engine().graph(&plan.graph_hash).await?.nodes().to_vec();
     let mut sub_operations = Vec::new();
     for id in plan.bindings.iter().filter_map(|binding| binding.sub_operation_plan_id) {
         sub_operations.extend(Box::pin(view(cx, scope, id)).await?);
     }
-    Ok(Some(PlanView { plan, graph, sub_operations }))
+    Ok(Some(PlanView { plan, operation_id, graph, sub_operations }))
 }

@@ -9,6 +9,8 @@ mod template_list;
 mod tests;
 mod view;
 
+pub(crate) use template_get::find as template;
+pub(crate) use template_list::page as templates;
 pub(crate) use view::{log, plan_of, run};
 
 pub use run_get::WorkflowRunGet;

@@ -1,11 +1,12 @@
 //! `GET /v1/workflow-templates/{template}`
 
 use super::view;
+use crate::recipes::Found;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::definition::{
-    address::{Address, Kind},
-    spec::Template,
+use weir_domain::{
+    definition::address::{Address, Kind},
+    scope::Scope,
 };
 use weir_edge::{Answer, Call, Cx, Endpoint, Nothing, Problem, Route, wire::workflow::WorkflowTemplate};
 
@@ -34,15 +35,19 @@ impl Endpoint for WorkflowTemplateGet {
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<WorkflowTemplate>, Problem> {
         let id = &call.path.template;
-        let missing = || Problem::not_found(format!("workflow template `{id}`"));
-        if id.kind() != Kind::Template {
-            return Err(missing());
-        }
-        if let Some((row, scope)) = cx.resource(&call.scope, id).await? {
-            let spec: Template = serde_json::from_value(row.spec)?;
-            return Ok(view::template(row.address, spec, scope.tenant, false).into());
-        }
-        let found = view::builtin()?.into_iter().find(|template| template.id == *id);
-        Ok(found.ok_or_else(missing)?.into())
+        let found = find(cx, &call.scope, id).await?;
+        let found = found.ok_or_else(|| Problem::not_found(format!("workflow template `{id}`")))?;
+        Ok(view::template(found).into())
     }
+}
+
+/// The template `id`, if the scope sees one: the definition's or a built-in one
+pub(crate) async fn find(cx: &Cx, scope: &Scope, id: &Address) -> Result<Option<Found>, Problem> {
+    if id.kind() != Kind::Template {
+        return Ok(None);
+    }
+    if let Some((row, scope)) = cx.resource(scope, id).await? {
+        return Ok(Some(Found::of(scope, row)?));
+    }
+    Ok(view::builtin()?.into_iter().find(|template| template.id == *id))
 }

@@ -1,10 +1,10 @@
 //! `GET /v1/workflow-templates`
 
 use super::view;
-use crate::walk::walk_kind;
+use crate::{recipes::Found, walk::walk_kind};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use weir_domain::definition::{address::Kind, spec::Template};
+use weir_domain::{definition::address::Kind, scope::Scope};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind as ProblemKind, Nothing, Problem, Route,
     page::size,
@@ -43,34 +43,43 @@ impl Endpoint for WorkflowTemplateList {
     type Reply = Page<WorkflowTemplate>;
 
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<Page<WorkflowTemplate>>, Problem> {
-        let (wanted, limit) = (&call.query, size(call.query.limit));
-        let mut page = Page { items: Vec::new(), next_cursor: None };
-        let mut cursor = wanted.cursor.as_deref();
-        let given = cursor.map_or(Ok(Some(0)), among_builtin)?;
-        if let Some(given) = given {
-            cursor = None;
-            if wanted.is_builtin != Some(false) {
-                let mut left = view::builtin()?.into_iter().skip(given).peekable();
-                page.items.extend(left.by_ref().take(limit));
-                let is_last = left.peek().is_none();
-                if !is_last || (page.items.len() == limit && wanted.is_builtin.is_none()) {
-                    page.next_cursor = Some(format!("{BUILTIN}{}", given + page.items.len()));
-                    return Ok(page.into());
-                }
+        let wanted = call.query;
+        let found = page(cx, &call.scope, wanted.is_builtin, wanted.cursor.as_deref(), size(wanted.limit));
+        let (templates, next_cursor) = found.await?;
+        Ok(Page { items: templates.into_iter().map(view::template).collect(), next_cursor }.into())
+    }
+}
+
+/// At most `limit` templates from `cursor` on: the built-in ones, then those of the tenant and of its workspace
+pub(crate) async fn page(
+    cx: &Cx,
+    scope: &Scope,
+    is_builtin: Option<bool>,
+    mut cursor: Option<&str>,
+    limit: usize,
+) -> Result<(Vec<Found>, Option<String>), Problem> {
+    let mut found = Vec::new();
+    let given = cursor.map_or(Ok(Some(0)), among_builtin)?;
+    if let Some(given) = given {
+        cursor = None;
+        if is_builtin != Some(false) {
+            let mut left = view::builtin()?.into_iter().skip(given).peekable();
+            found.extend(left.by_ref().take(limit));
+            let is_last = left.peek().is_none();
+            if !is_last || (found.len() == limit && is_builtin.is_none()) {
+                let next = format!("{BUILTIN}{}", given + found.len());
+                return Ok((found, Some(next)));
             }
         }
-        if wanted.is_builtin == Some(true) {
-            return Ok(page.into());
-        }
-        let (rows, next) =
-            walk_kind(cx, &call.scope, Kind::Template, cursor, limit - page.items.len()).await?;
-        for (scope, row) in rows {
-            let spec: Template = serde_json::from_value(row.spec)?;
-            page.items.push(view::template(row.address, spec, scope.tenant, false));
-        }
-        page.next_cursor = next;
-        Ok(page.into())
     }
+    if is_builtin == Some(true) {
+        return Ok((found, None));
+    }
+    let (rows, next) = walk_kind(cx, scope, Kind::Template, cursor, limit - found.len()).await?;
+    for (scope, row) in rows {
+        found.push(Found::of(scope, row)?);
+    }
+    Ok((found, next))
 }
 
 /// How many built-in templates were given before this cursor; none where it is past them

@@ -1,50 +1,49 @@
 //! Operations and templates in the words of requirements 001 and 004
 
-use crate::operation;
+use crate::{
+    operation,
+    recipes::{Found, graph},
+};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use weir_domain::{
-    definition::{address::Address, spec::Template},
+    definition::address::Address,
     engine::{NodeRun, Operation},
     intent::Intent,
     plan::{Graph, Plan, PlanContext},
     planner::{builtin_template, builtin_templates, collect_outputs, output_nodes},
     sanitise::sanitise,
-    scope::Name,
     timeline::TimelineEvent,
 };
 use weir_edge::{
     Cx, Problem,
-    wire::workflow::{WorkflowEdge, WorkflowLog, WorkflowRun, WorkflowTemplate},
+    wire::{
+        scenario::GraphDefinition,
+        workflow::{WorkflowLog, WorkflowRun, WorkflowTemplate},
+    },
 };
 use weir_store::{Entity as _, Key};
 
 /// The templates that are a part of Weir
-pub(super) fn builtin() -> Result<Vec<WorkflowTemplate>, Problem> {
+pub(crate) fn builtin() -> Result<Vec<Found>, Problem> {
     let templates = builtin_templates().map_err(|error| Problem::internal(error.to_string()))?;
-    Ok(templates.into_iter().map(|(id, spec)| template(id, spec, None, true)).collect())
+    let found = |(id, spec)| Found { id, spec, tenant: None, applied_at: None };
+    Ok(templates.into_iter().map(found).collect())
 }
 
 /// A template as a workflow template
-pub(super) fn template(
-    id: Address,
-    spec: Template,
-    tenant_id: Option<Name>,
-    is_builtin: bool,
-) -> WorkflowTemplate {
-    let edge = |from: &String, to: &str| WorkflowEdge { from: from.clone(), to: to.to_owned() };
-    let edges =
-        spec.nodes.iter().flat_map(|node| node.depends_on.iter().map(move |from| edge(from, &node.id)));
+pub(super) fn template(found: Found) -> WorkflowTemplate {
+    let GraphDefinition { nodes, edges } = graph(&found.spec);
     WorkflowTemplate {
-        name: id.names().to_owned(),
-        tenant_id,
-        version: spec.version,
-        edges: edges.collect(),
-        nodes: spec.nodes,
-        inputs: spec.inputs,
-        outputs: spec.outputs,
-        is_builtin,
-        id,
+        name: found.id.names().to_owned(),
+        tenant_id: found.tenant,
+        version: found.spec.version,
+        nodes,
+        edges,
+        inputs: found.spec.inputs,
+        outputs: found.spec.outputs,
+        is_builtin: found.applied_at.is_none(),
+        id: found.id,
     }
 }
 
@@ -126,8 +125,8 @@ fn planned_from(
         return Ok((scenario.template.clone(), Some(scenario.template_version)));
     }
     let Some(name) = builtin_template(operation.info.operation_type) else { return Ok((None, None)) };
-    let found = builtin()?.into_iter().find(|template| template.name == name);
-    Ok(found.map(|template| (template.id, template.version)).unzip())
+    let found = builtin()?.into_iter().find(|template| template.id.names() == name);
+    Ok(found.map(|template| (template.id, template.spec.version)).unzip())
 }
 
 /// What the plan was made for

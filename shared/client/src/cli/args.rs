@@ -3,7 +3,7 @@
 use super::{
     command::{
         agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        pack, plan, projection, promote, release, resource, run, service, version, workflow,
+        pack, plan, projection, promote, release, resource, run, scenario, service, version, workflow,
     },
     style::ColorChoice,
 };
@@ -118,6 +118,9 @@ pub enum Command {
     /// Resources as the definition has them
     #[command(subcommand)]
     Resource(resource::Resource),
+    /// Scenarios: what can be done, by which recipe
+    #[command(subcommand)]
+    Scenario(scenario::Scenario),
     /// Workflows: templates, their runs, and the attempts of their steps
     #[command(subcommand)]
     Workflow(workflow::Workflow),

@@ -22,8 +22,8 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops, pack,
-    plan, projection, promote, release, resource, run, service, version, workflow,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
+    pack, plan, projection, promote, release, resource, run, scenario, service, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -102,6 +102,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Assignment(command) => command::assignment::run(session, command).await,
         Command::Pack(command) => pack::run(session, command).await,
         Command::Resource(command) => resource::run(session, command).await,
+        Command::Scenario(command) => scenario::run(session, command).await,
         Command::Workflow(command) => workflow::run(session, command).await,
         Command::Projections(command) => projection::run(session, command).await,
         Command::Service(command) => service::run(session, command).await,

@@ -6,12 +6,76 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use weir_domain::{
+    actor::Actor,
     definition::address::{Address, Kind},
+    failure::FailureSummary,
+    id::{IntentId, PlanId},
+    intent::{Intent, IntentStatus},
     planner::Preview,
+    time::Time,
 };
 
 /// An intent as the API shows it
-pub use weir_domain::intent::Intent as IntentView;
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub struct IntentView {
+    /// Which intent
+    pub id: IntentId,
+    /// Who wants it
+    pub actor: Actor,
+    /// The same, by id alone
+    #[serde(default)]
+    pub actor_id: String,
+    /// What is to be done: `promote`, `rollback`, `apply`
+    pub action: String,
+    /// To what kind of resource
+    pub target_resource_type: Kind,
+    /// To which one, by its address
+    pub target_resource_id: String,
+    /// What should be so afterwards
+    #[serde(default)]
+    pub desired_result: Map<String, Value>,
+    /// Within which limits
+    #[serde(default)]
+    pub constraints: Map<String, Value>,
+    /// The scenario that was asked for by name
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Address>,
+    /// What its template is given
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub inputs: Map<String, Value>,
+    /// Where it stands
+    pub status: IntentStatus,
+    /// The plan for it that is not superseded
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_id: Option<PlanId>,
+    /// Why it was rejected
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureSummary>,
+    /// When it was said
+    pub created_at: Time,
+}
+
+impl From<Intent> for IntentView {
+    fn from(intent: Intent) -> Self {
+        Self {
+            id: intent.id,
+            actor_id: intent.actor.id.clone(),
+            actor: intent.actor,
+            action: intent.action,
+            target_resource_type: intent.target_resource_type,
+            target_resource_id: intent.target_resource_id,
+            desired_result: intent.desired_result,
+            constraints: intent.constraints,
+            scenario: intent.scenario,
+            inputs: intent.inputs,
+            status: intent.status,
+            plan_id: intent.plan_id,
+            failure: intent.failure,
+            created_at: intent.created_at,
+        }
+    }
+}
 
 /// `POST /v1/intents`: asks for a plan; nothing runs before `POST /v1/plans/{plan}/operations`
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +103,15 @@ pub struct IntentCreate {
     /// Edits of the template at its editable points: `<node>.<field>` → value
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub customizations: BTreeMap<String, Value>,
+}
+
+/// `POST /v1/intents/{intent}/cancel`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub struct IntentCancel {
+    /// Why, in the caller's words: for the audit trail; at most 500 characters
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What `POST /v1/intents` answers

@@ -26,6 +26,7 @@ pub mod projection;
 pub mod promotion;
 pub mod release;
 pub mod resource;
+pub mod scenario;
 pub mod secret;
 pub mod service;
 pub mod task;

@@ -90,6 +90,9 @@ pub struct OperationView {
     pub rolled_back_by: Option<OperationId>,
     /// Who started it
     pub actor: Actor,
+    /// The same, by id alone
+    #[serde(default)]
+    pub actor_id: String,
     /// The workspace
     pub workspace_id: Name,
     /// The tenant; absent for the workspace's own

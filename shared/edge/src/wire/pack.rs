@@ -2,6 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use weir_domain::{
     definition::{
         address::{Address, Kind},
@@ -28,6 +29,21 @@ pub struct PackView {
     pub digest: String,
     /// How bad it can get: the riskiest of its scenarios
     pub risk: Risk,
+    /// The kinds of resource that its scenarios act on
+    #[serde(default)]
+    pub target_resource_type: BTreeSet<Kind>,
+    /// The actions that its scenarios serve
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// The capabilities that its scenarios need
+    #[serde(default)]
+    pub requires: Vec<String>,
+    /// The capabilities that its scenarios give
+    #[serde(default)]
+    pub provides: Vec<String>,
+    /// What can go wrong: what the riskiest of its scenarios says
+    #[serde(default)]
+    pub risk_metadata: RiskMetadata,
     /// Its scenarios
     pub scenarios: Vec<PackScenario>,
     /// Its templates and jobs

@@ -19,6 +19,7 @@ pub mod promote;
 pub mod release;
 pub mod resource;
 pub mod run;
+pub mod scenario;
 pub mod service;
 pub mod version;
 pub mod workflow;

@@ -46,6 +46,7 @@ pub(crate) fn operation(
         retry_of: None,
         rolled_back_by: None,
         actor: Actor::system("test"),
+        actor_id: "test".to_owned(),
         workspace_id: "harbor".parse().unwrap(),
         tenant_id: None,
         user_id: "alice".to_owned(),
