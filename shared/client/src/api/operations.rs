@@ -2,17 +2,17 @@
 
 use crate::api::{ApiError, Client, IdempotencyKey};
 use weir_domain::{
-    id::{DeploymentId, OperationId, PatchId, PlanId},
+    id::{DeploymentId, IntentId, OperationId, PatchId, PlanId},
     plan::{PlanPatch, patch::PatchRecord},
 };
 use weir_edge::wire::{
     deployment::DeploymentView,
     explain::Explanation,
-    intent::{IntentCreate, IntentPlanned, IntentView},
+    intent::{IntentCancel, IntentCreate, IntentPlanned, IntentView},
     operation::{OperationCancel, OperationHold, OperationRetry, OperationView, TIMELINE_PAGE_MAX, Timeline},
     page::Page,
     patch::{PatchCreate, Patches},
-    plan::PlanView,
+    plan::{PlanRecord, PlanView},
 };
 
 impl Client {
@@ -28,6 +28,36 @@ impl Client {
     /// What an intent would lead to; nothing is recorded
     pub async fn intent_preview(&self, body: &IntentCreate) -> Result<IntentPlanned, ApiError> {
         self.post("/v1/intents?dry_run=true", body, &IdempotencyKey::random()).await
+    }
+
+    /// Intents, the latest first
+    pub async fn intent_list(&self, query: &[(&str, &str)]) -> Result<Page<IntentView>, ApiError> {
+        self.get("/v1/intents", query).await
+    }
+
+    /// One intent
+    pub async fn intent_show(&self, id: IntentId) -> Result<IntentView, ApiError> {
+        self.get(&format!("/v1/intents/{id}"), &[]).await
+    }
+
+    /// Plans an intent again: the plan before is superseded
+    pub async fn intent_plan(&self, id: IntentId, key: &IdempotencyKey) -> Result<IntentView, ApiError> {
+        self.post(&format!("/v1/intents/{id}/plan"), &serde_json::json!({}), key).await
+    }
+
+    /// Takes an intent back that nothing runs yet
+    pub async fn intent_cancel(
+        &self,
+        id: IntentId,
+        body: &IntentCancel,
+        key: &IdempotencyKey,
+    ) -> Result<IntentView, ApiError> {
+        self.post(&format!("/v1/intents/{id}/cancel"), body, key).await
+    }
+
+    /// Plans without their graphs, the latest first
+    pub async fn plan_list(&self, query: &[(&str, &str)]) -> Result<Page<PlanRecord>, ApiError> {
+        self.get("/v1/plans", query).await
     }
 
     /// A plan and its graph

@@ -22,7 +22,9 @@ use weir_domain::{
     operation::{Held, OperationStatus},
 };
 use weir_edge::wire::explain::Explanation;
-use weir_edge::wire::operation::{OperationCancel, OperationHold, OperationRetry, OperationView, Timeline};
+use weir_edge::wire::operation::{
+    OperationCancel, OperationHold, OperationRetry, OperationView, QueuedBehind, Timeline,
+};
 
 /// Operations: plans that run
 #[derive(Debug, Subcommand)]
@@ -244,19 +246,30 @@ pub async fn explain(session: &mut Session, command: &Explain) -> Result<Exit, F
         session.show(&operation, render::ending)?;
         return Ok(Exit::Done);
     }
-    session.show(&found, explained)?;
+    // Which resource it waits for, and how many are before it, is told with the operation.
+    let queued = match &found.held {
+        Some(Held::Queued { .. }) if !session.is_json() => {
+            client.operation_show(command.operation).await?.queued_behind
+        }
+        _ => Vec::new(),
+    };
+    session.show(&found, |found, style| explained(found, &queued, style))?;
     for command in &found.commands {
         session.next("what can be done", command);
     }
     Ok(Exit::Done)
 }
 
-fn explained(found: &Explanation, style: Style) -> String {
+fn explained(found: &Explanation, queued: &[QueuedBehind], style: Style) -> String {
     let age = style.since(found.since).map(|age| format!(" · {age}")).unwrap_or_default();
     let mut text = format!("{}{age} · {}\n", style.strong(found.status.as_str()), plain(&found.title));
     let held = match &found.held {
         Some(Held::Paused { by, .. }) => Some(format!("paused by {by}: nothing further begins")),
         Some(Held::Ending { by }) => Some(format!("asked to end by {by}: nothing further begins")),
+        Some(Held::Queued { .. }) if !queued.is_empty() => {
+            let queued: Vec<String> = queued.iter().map(render::queued).collect();
+            Some(queued.join("; "))
+        }
         Some(Held::Queued { behind }) => {
             let behind: Vec<String> = behind.iter().map(ToString::to_string).collect();
             Some(format!("queued behind {}", behind.join(", ")))

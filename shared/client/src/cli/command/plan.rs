@@ -6,10 +6,11 @@ use super::definition;
 use crate::{
     api::IdempotencyKey,
     cli::{
+        args::Paging,
         exit::{Exit, Failure},
-        render::{self, Drawing},
-        session::Session,
-        style::plain,
+        render::{self, Cell, Drawing, Table},
+        session::{Session, collect},
+        style::{Style, date_time, plain},
     },
 };
 use chain::Chain;
@@ -18,9 +19,9 @@ use std::{collections::BTreeMap, fs, path::PathBuf, str::FromStr};
 use weir_domain::{
     definition::document::read_value,
     id::{OperationId, PlanId},
-    plan::{PatchChanges, patch::PatchRecord},
+    plan::{PatchChanges, PlanStatus, patch::PatchRecord},
 };
-use weir_edge::wire::patch::PatchCreate;
+use weir_edge::wire::{patch::PatchCreate, plan::PlanRecord};
 
 /// Columns where no screen says how many it has
 const WIDTH: usize = 100;
@@ -40,6 +41,15 @@ pub struct Plans {
 /// A plan that was made
 #[derive(Debug, Subcommand)]
 pub enum Made {
+    /// List plans, the newest first
+    List {
+        /// Only those that are so, such as ready or unbound
+        #[arg(long, value_parser = status)]
+        status: Option<PlanStatus>,
+        /// Which part of them
+        #[command(flatten)]
+        paging: Paging,
+    },
     /// Draw a plan's graph, or what an operation runs and how far it is
     Show(Show),
     /// Replay a plan's patches from its graph, and say whether each hash holds
@@ -111,6 +121,7 @@ impl FromStr for Subject {
 pub async fn run(session: &mut Session, command: &Plans) -> Result<Exit, Failure> {
     match &command.command {
         None => definition::plan(session, &command.definition).await,
+        Some(Made::List { status, paging }) => list(session, *status, paging).await,
         Some(Made::Show(command)) => show(session, command).await,
         Some(Made::Verify(command)) => verify(session, command).await,
     }
@@ -119,6 +130,8 @@ pub async fn run(session: &mut Session, command: &Plans) -> Result<Exit, Failure
 async fn show(session: &mut Session, command: &Show) -> Result<Exit, Failure> {
     let client = session.client()?;
     let width = if session.host.terminal.out { session.host.terminal.width } else { WIDTH };
+    let style = session.style();
+    let mut facts = String::new();
     let drawing = match command.subject {
         Subject::Plan(id) => {
             let plan = client.plan_show(id).await?;
@@ -126,6 +139,7 @@ async fn show(session: &mut Session, command: &Show) -> Result<Exit, Failure> {
                 session.json(&plan)?;
                 return Ok(Exit::Done);
             }
+            facts = render::plan_facts(&plan, style);
             Drawing::of_plan(&plan.graph)
         }
         Subject::Operation(id) => {
@@ -137,15 +151,44 @@ async fn show(session: &mut Session, command: &Show) -> Result<Exit, Failure> {
             Drawing::of_operation(&operation.nodes)
         }
     };
-    let style = session.style();
     session.data(&if command.dot {
         drawing.dot()
     } else if command.mermaid {
         drawing.mermaid()
     } else {
-        drawing.text(width, style)
+        facts + &drawing.text(width, style)
     })?;
     Ok(Exit::Done)
+}
+
+fn status(text: &str) -> Result<PlanStatus, String> {
+    text.parse().map_err(|_| format!("`{text}` is no status of a plan, such as ready or unbound"))
+}
+
+async fn list(session: &mut Session, status: Option<PlanStatus>, paging: &Paging) -> Result<Exit, Failure> {
+    let client = session.client()?;
+    let filter = status.map(|status| ("status", status.as_str()));
+    let call = async |query: &[(&str, &str)]| client.plan_list(query).await;
+    let plans = collect(paging.limit, paging.cursor.as_deref(), filter, call).await?;
+    session.show_list(&plans, "nothing was planned yet; `weir run` and `weir promote` begin", table)?;
+    Ok(Exit::Done)
+}
+
+fn table(plans: &[PlanRecord], _: Style) -> Table {
+    let mut table = Table::new(&["plan", "type", "status", "version", "nodes", "run by", "by", "made"]);
+    for PlanRecord { plan, operation_id } in plans {
+        table.row([
+            Cell::from(plan.plan_id),
+            Cell::from(plan.operation_type.as_str()),
+            Cell::from(plan.status.as_str()),
+            Cell::from(plan.effective_version),
+            Cell::from(plan.node_count),
+            Cell::from(operation_id.map(|id| id.to_string()).unwrap_or_default()),
+            Cell::from(plan.created_by.id.as_str()),
+            Cell::from(date_time(plan.created_at)),
+        ]);
+    }
+    table
 }
 
 async fn verify(session: &mut Session, command: &Verify) -> Result<Exit, Failure> {
@@ -175,7 +218,12 @@ pub async fn patch(session: &mut Session, command: &Patch) -> Result<Exit, Failu
 
 fn told(made: &PatchRecord) -> String {
     let mut text = format!("patch {}  {}\n", made.sequence, made.effective_hash);
-    let lists = [("added", &made.added), ("removed", &made.removed), ("changed", &made.changed)];
+    let lists = [
+        ("added", &made.added),
+        ("removed", &made.removed),
+        ("rewired", &made.rewired),
+        ("changed", &made.changed),
+    ];
     for (what, nodes) in lists.into_iter().filter(|(_, nodes)| !nodes.is_empty()) {
         let names: Vec<&str> = nodes.iter().map(|node| node.as_str()).collect();
         text.push_str(&format!("  {what:<8} {}\n", names.join(", ")));

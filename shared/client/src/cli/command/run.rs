@@ -1,6 +1,6 @@
 //! `weir run`: whatever a scenario of the definition does
 
-use super::{address_of, promote::follow};
+use super::{promote::follow, scenario::scenario};
 use crate::{
     api::{Client, IdempotencyKey},
     cli::{
@@ -12,10 +12,7 @@ use crate::{
 };
 use clap::Args;
 use serde_json::{Map, Value};
-use weir_domain::{
-    definition::address::{Address, Kind},
-    plan::PlanStatus,
-};
+use weir_domain::{definition::address::Address, plan::PlanStatus};
 use weir_edge::wire::intent::{IntentConstraints, IntentCreate};
 
 /// Something that a scenario does
@@ -36,6 +33,18 @@ pub struct Run {
     /// An edit of its template at one of its editable points, such as deploy.timeout_s=300
     #[arg(long = "set", value_name = "NODE.FIELD=VALUE", value_parser = assignment)]
     pub edits: Vec<(String, Value)>,
+    /// A label that the targets it is done on must have
+    #[arg(long = "label", value_name = "NAME=VALUE", value_parser = label)]
+    pub labels: Vec<(String, String)>,
+    /// The region that they must be in
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The adapter that must do it: a target's type, a provider's type, or weir for what is built in
+    #[arg(long)]
+    pub adapter: Option<String>,
+    /// The versions of agents that will do, such as ">=1.2, <2"
+    #[arg(long, value_name = "VERSIONS")]
+    pub version: Option<String>,
     /// Only say what would happen: nothing is recorded
     #[arg(long)]
     pub dry_run: bool,
@@ -54,8 +63,14 @@ pub(super) fn assignment(text: &str) -> Result<(String, Value), String> {
     Ok((name.to_owned(), value))
 }
 
-fn scenario(text: &str) -> Result<Address, String> {
-    address_of(Kind::Scenario, text)
+/// `name=value`, as it is
+fn label(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected NAME=VALUE")?;
+    if name.is_empty() {
+        Err("expected a name before `=`".to_owned())
+    } else {
+        Ok((name.to_owned(), value.to_owned()))
+    }
 }
 
 /// `weir run …`
@@ -68,7 +83,13 @@ pub async fn run(session: &mut Session, command: &Run) -> Result<Exit, Failure> 
         scenario: command.scenario.clone(),
         inputs: command.inputs.iter().cloned().collect(),
         desired_result: Map::new(),
-        constraints: IntentConstraints::default(),
+        constraints: IntentConstraints {
+            source_environment: None,
+            labels: command.labels.iter().cloned().collect(),
+            region: command.region.clone(),
+            adapter: command.adapter.clone(),
+            version: command.version.clone(),
+        },
         customizations: command.edits.iter().cloned().collect(),
     };
     if command.dry_run {

@@ -3,10 +3,10 @@
 use crate::cli::style::{Style, counted, plain};
 use weir_domain::{
     definition::spec::Reversibility,
-    plan::{BindingStatus, Plan, ResourceBinding},
+    plan::{BindingStatus, Graph, Plan, PlanStatus, ResourceBinding},
     planner::{Preview, Quorum},
 };
-use weir_edge::wire::intent::IntentPlanned;
+use weir_edge::wire::{intent::IntentPlanned, plan::PlanView};
 
 /// Bindings that are told one by one
 const BINDINGS_SHOWN: usize = 20;
@@ -24,9 +24,83 @@ pub fn preview(planned: &IntentPlanned, style: Style) -> String {
     }
     if let Some(plan) = &planned.plan {
         edits_and_bindings(&mut text, style, &plan.plan);
+        nested(&mut text, style, plan);
     }
     line(&mut text, style, "written", "nothing");
     text
+}
+
+/// A plan that was made, but for its graph: where it stands, what provides what, who has to agree, what it runs besides
+pub fn plan_facts(plan: &PlanView, style: Style) -> String {
+    let record = &plan.plan;
+    let mut text = format!("{}  {}\n", style.strong(record.plan_id), standing(record, style));
+    if let Some(scenario) = &record.scenario_ref {
+        let template = scenario.template.as_ref().map(|it| format!(" · {it} {}", scenario.template_version));
+        let version = scenario.version.map(|version| format!(" {version}")).unwrap_or_default();
+        line(
+            &mut text,
+            style,
+            "by",
+            &format!("{}{version}{}", scenario.scenario, template.unwrap_or_default()),
+        );
+    }
+    line(
+        &mut text,
+        style,
+        "version",
+        &format!("{} · {}", record.effective_version, record.graph_hash.short()),
+    );
+    line(&mut text, style, "intent", &record.intent_id.to_string());
+    if let Some(operation) = plan.operation_id {
+        line(&mut text, style, "run by", &operation.to_string());
+    }
+    if let Some(preview) = foreseen(plan) {
+        meaning(&mut text, style, &preview);
+    }
+    edits_and_bindings(&mut text, style, record);
+    nested(&mut text, style, plan);
+    text
+}
+
+/// What running the plan means, worked out here: nothing where its graph is none
+fn foreseen(plan: &PlanView) -> Option<Preview> {
+    let all = std::iter::once(plan).chain(below(plan));
+    let graphs: Option<Vec<(&Plan, Graph)>> =
+        all.map(|it| Some((&it.plan, Graph::new(it.graph.clone()).ok()?))).collect();
+    let graphs = graphs?;
+    let pairs: Vec<(&Plan, &Graph)> = graphs.iter().map(|(plan, graph)| (*plan, graph)).collect();
+    let ((own, graph), children) = pairs.split_first()?;
+    Some(weir_domain::planner::preview(own, graph, children))
+}
+
+/// Every plan inside a plan
+fn below(plan: &PlanView) -> Vec<&PlanView> {
+    plan.sub_operations.iter().flat_map(|child| std::iter::once(child).chain(below(child))).collect()
+}
+
+/// The plans that it runs, each with those that it runs itself further in
+fn nested(text: &mut String, style: Style, plan: &PlanView) {
+    for child in &plan.sub_operations {
+        let mut inner = String::new();
+        let record = &child.plan;
+        let by = record.scenario_ref.as_ref().map(|it| format!("{} · ", it.scenario)).unwrap_or_default();
+        let facts = format!("{by}{} · {}", counted(child.graph.len(), "node"), standing(record, style));
+        line(&mut inner, style, "runs", &format!("{} {facts}", record.plan_id));
+        let mut own = String::new();
+        edits_and_bindings(&mut own, style, record);
+        nested(&mut own, style, child);
+        own.lines().for_each(|line| inner.push_str(&format!("  {line}\n")));
+        text.push_str(&inner);
+    }
+}
+
+fn standing(plan: &Plan, style: Style) -> String {
+    let status = plan.status.as_str();
+    match plan.status {
+        PlanStatus::Unbound | PlanStatus::Rejected => style.bad(status),
+        PlanStatus::Ready | PlanStatus::Approved | PlanStatus::Active => style.good(status),
+        PlanStatus::Draft | PlanStatus::Superseded => style.dim(status),
+    }
 }
 
 fn line(text: &mut String, style: Style, name: &str, what: &str) {

@@ -4,7 +4,7 @@ use super::fold::{Branch, draw};
 use crate::cli::style::{Style, elapsed, plain};
 use std::{collections::BTreeMap, fmt::Write as _};
 use weir_domain::{operation::OperationStatus, plan::NodeStatus};
-use weir_edge::wire::operation::{NodeView, OperationView, Wait};
+use weir_edge::wire::operation::{NodeView, OperationView, QueuedBehind, Wait};
 
 /// An operation with its nodes: glyphs, ages, what is waited for and who can end that
 ///
@@ -13,6 +13,9 @@ pub fn operation_tree(operation: &OperationView, style: Style) -> String {
     let mut text = head(operation, style);
     if let Some(failure) = &operation.failure_summary {
         let _ = writeln!(text, "{} {}", style.dim("│"), style.bad(plain(&failure.message)));
+    }
+    for line in standing(operation) {
+        let _ = writeln!(text, "{} {}", style.dim("│"), style.warn(plain(&line)));
     }
     let mut branches = branches(&operation.nodes, style);
     for (name, value) in &operation.outputs {
@@ -50,6 +53,25 @@ fn head(operation: &OperationView, style: Style) -> String {
         style.strong(plain(&what)),
         style.dim(facts.join(" · "))
     )
+}
+
+/// What it is at while it has not ended: who is before it in the queues that it stands in, or its phase
+fn standing(operation: &OperationView) -> Vec<String> {
+    if operation.status.is_terminal() {
+        return Vec::new();
+    }
+    if !operation.queued_behind.is_empty() {
+        return operation.queued_behind.iter().map(queued).collect();
+    }
+    let phase =
+        Some(&operation.current_phase).filter(|it| !it.is_empty() && *it != operation.status.as_str());
+    phase.into_iter().map(|phase| format!("at {phase}")).collect()
+}
+
+/// `queued for target.staging.stg-1 behind op_…, 2 before it`
+pub fn queued(behind: &QueuedBehind) -> String {
+    let QueuedBehind { resource, operation_id, before } = behind;
+    format!("queued for {resource} behind {operation_id}, {before} before it")
 }
 
 /// The nodes outside batches, and the batches, in the order in which they run

@@ -8,7 +8,7 @@ use crate::{
         style::{Style, plain},
     },
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::{fmt::Write as _, fs, path::Path};
 use weir_domain::{
@@ -21,7 +21,7 @@ pub(super) struct Chain {
     graph_hash: Digest,
     graph: Result<Graph, String>,
     patches: Vec<PlanPatch>,
-    /// What the server says that the operation runs
+    /// What the server says that the operation runs, or said when this was saved
     claimed: Option<Digest>,
     /// The plan as it was read
     plan: Value,
@@ -37,6 +37,14 @@ pub(super) struct Verified {
     /// What comes of all of them, if they hold
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_hash: Option<Digest>,
+    /// Whether it was said where the chain ends: if not, its last patches may be missing
+    pub end_is_said: bool,
+}
+
+/// Where a chain that was saved is said to end
+#[derive(Debug, Deserialize)]
+struct End {
+    effective_hash: Digest,
 }
 
 /// The plan itself (0) or one of its patches
@@ -55,26 +63,38 @@ pub(super) struct Link {
 impl Chain {
     /// From the server
     pub async fn fetch(client: &Client, subject: Subject) -> Result<Self, Failure> {
-        let (plan, patches, claimed) = match subject {
-            Subject::Plan(plan) => (plan, Vec::new(), None),
-            Subject::Operation(id) => {
-                let list = client.patch_chain(id).await?;
-                let mut patches = Vec::new();
-                for patch in &list.items {
-                    patches.push(client.patch_show(id, patch.patch_id).await?);
-                }
-                (list.plan_id, patches, Some(list.effective_hash))
-            }
+        let known = match subject {
+            Subject::Plan(id) => Some(client.plan_show(id).await?),
+            Subject::Operation(_) => None,
         };
-        let plan = client.plan_show(plan).await?;
+        let operation = match (subject, &known) {
+            (Subject::Operation(id), _) => Some(id),
+            (Subject::Plan(_), plan) => plan.as_ref().and_then(|plan| plan.operation_id),
+        };
+        let list = match operation {
+            Some(id) => Some(client.patch_chain(id).await?),
+            None => None,
+        };
+        let mut patches = Vec::new();
+        for patch in list.iter().flat_map(|list| &list.items) {
+            patches.push(client.patch_show(patch.operation_id, patch.patch_id).await?);
+        }
+        let plan = match (known, &list) {
+            (Some(plan), _) => plan,
+            (None, Some(list)) => client.plan_show(list.plan_id).await?,
+            (None, None) => return Err(Failure::Wrong("there is nothing to verify".to_owned())),
+        };
+        // A plan that nothing runs ends where it begins.
+        let claimed = list.map_or_else(|| plan.plan.graph_hash.clone(), |list| list.effective_hash);
         let value = json!({ "graph_hash": plan.plan.graph_hash, "graph": plan.graph });
-        Ok(Self { claimed, ..Self::of(value, patches)? })
+        Ok(Self { claimed: Some(claimed), ..Self::of(value, patches)? })
     }
 
-    /// From the JSON files of a folder: one plan, as `weir --json plan show` prints it, and patches
+    /// From the JSON files of a folder: one plan, as `weir --json plan show` prints it, patches, and where they are said
+    /// to end
     pub fn read(dir: &Path) -> Result<Self, Failure> {
         let wrong = |reason: String| Failure::File { path: dir.to_owned(), reason };
-        let (mut plan, mut patches) = (None, Vec::new());
+        let (mut plan, mut end, mut patches) = (None, None, Vec::new());
         for entry in fs::read_dir(dir).map_err(|error| wrong(error.to_string()))? {
             let path = entry.map_err(|error| wrong(error.to_string()))?.path();
             if path.extension().is_none_or(|extension| extension != "json") {
@@ -83,18 +103,22 @@ impl Chain {
             let unread = |reason: String| Failure::File { path: path.clone(), reason };
             let text = fs::read(&path).map_err(|error| unread(error.to_string()))?;
             let value: Value = serde_json::from_slice(&text).map_err(|error| unread(error.to_string()))?;
+            let known = |error: serde_json::Error| unread(error.to_string());
             if value.get("graph_hash").is_some() {
                 if plan.replace(value).is_some() {
                     return Err(wrong("there are two plans".to_owned()));
                 }
+            } else if value.get("sequence").is_none() && value.get("effective_hash").is_some() {
+                if end.replace(serde_json::from_value::<End>(value).map_err(known)?).is_some() {
+                    return Err(wrong("it is said twice where the chain ends".to_owned()));
+                }
             } else {
-                patches.push(
-                    serde_json::from_value::<PlanPatch>(value).map_err(|error| unread(error.to_string()))?,
-                );
+                patches.push(serde_json::from_value::<PlanPatch>(value).map_err(known)?);
             }
         }
         patches.sort_by_key(|patch| patch.sequence);
-        Self::of(plan.ok_or_else(|| wrong("there is no plan".to_owned()))?, patches)
+        let chain = Self::of(plan.ok_or_else(|| wrong("there is no plan".to_owned()))?, patches)?;
+        Ok(Self { claimed: end.map(|end| end.effective_hash), ..chain })
     }
 
     fn of(plan: Value, patches: Vec<PlanPatch>) -> Result<Self, Failure> {
@@ -107,7 +131,7 @@ impl Chain {
         Ok(Self { graph_hash, graph, patches, claimed: None, plan })
     }
 
-    /// Keeps what was fetched, a file for the plan and one for each patch
+    /// Keeps what was fetched: a file for the plan, one for each patch, and one that says where they end
     pub fn save(&self, dir: &Path) -> Result<(), Failure> {
         let keep = |name: String, value: Value| {
             let path = dir.join(name);
@@ -117,6 +141,9 @@ impl Chain {
         fs::create_dir_all(dir)
             .map_err(|error| Failure::File { path: dir.to_owned(), reason: error.to_string() })?;
         keep("plan.json".to_owned(), self.plan.clone())?;
+        if let Some(claimed) = &self.claimed {
+            keep("end.json".to_owned(), json!({ "effective_hash": claimed }))?;
+        }
         self.patches.iter().try_for_each(|patch| {
             let value = serde_json::to_value(patch).map_err(|error| Failure::Wrong(error.to_string()))?;
             keep(format!("patch-{:03}.json", patch.sequence), value)
@@ -147,9 +174,12 @@ impl Chain {
         let claimed = self.claimed.as_ref().is_none_or(|claimed| effective_hash.as_ref() == Some(claimed));
         if let Some(last) = links.last_mut().filter(|last| last.holds && !claimed) {
             last.holds = false;
-            last.wrong = Some("the server says that the operation runs something else".to_owned());
+            last.wrong = Some(
+                "it is said that what runs is something else: a patch is missing, or too many".to_owned(),
+            );
         }
-        Verified { holds: links.iter().all(|link| link.holds), links, effective_hash }
+        let end_is_said = self.claimed.is_some();
+        Verified { holds: links.iter().all(|link| link.holds), links, effective_hash, end_is_said }
     }
 
     fn base(&self) -> Result<(Graph, Digest), String> {
@@ -177,6 +207,9 @@ pub(super) fn text(verified: &Verified, style: Style) -> String {
     match &verified.effective_hash {
         Some(hash) if verified.holds => {
             let _ = writeln!(text, "the chain holds: {hash}");
+            if !verified.end_is_said {
+                text.push_str("  nothing says where it ends: patches after these would not be missed\n");
+            }
         }
         _ => {
             let _ = writeln!(text, "the chain does not hold");

@@ -54,6 +54,22 @@ fn what_was_saved_is_read_and_holds() {
 }
 
 #[test]
+fn a_saved_chain_whose_last_patch_was_removed_does_not_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = chain(3);
+    let end = made.patches.last().map(|patch| patch.effective_hash.clone());
+    Chain { claimed: end, ..made }.save(dir.path()).unwrap();
+    assert!(Chain::read(dir.path()).unwrap().verify().holds);
+    std::fs::remove_file(dir.path().join("patch-003.json")).unwrap();
+    let cut = Chain::read(dir.path()).unwrap().verify();
+    assert!(!cut.holds && text(&cut, Style::PLAIN).contains("a patch is missing"), "{cut:?}");
+    // Without the claim nobody can tell, and that is said.
+    std::fs::remove_file(dir.path().join("end.json")).unwrap();
+    let unsaid = Chain::read(dir.path()).unwrap().verify();
+    assert!(unsaid.holds && text(&unsaid, Style::PLAIN).contains("nothing says where it ends"), "{unsaid:?}");
+}
+
+#[test]
 fn the_first_link_that_was_altered_is_named_and_nothing_after_it_holds() {
     let mut altered = chain(3);
     altered.patches[1].reason.push('!');
