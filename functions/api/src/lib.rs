@@ -9,6 +9,8 @@ mod audit;
 mod callback;
 #[cfg(test)]
 mod cli_tests;
+#[cfg(test)]
+mod cli_view_tests;
 mod definition;
 mod deployment;
 mod evidence;
@@ -60,8 +62,11 @@ weir_edge::endpoints![
     gate::GateGet,
     gate::GateList,
     health::HealthGet,
+    intent::IntentCancel,
     intent::IntentCreate,
+    intent::IntentGet,
     intent::IntentList,
+    intent::IntentPlan,
     intervention::InterventionDecide,
     intervention::InterventionList,
     job::JobTemplateGet,

@@ -41,7 +41,12 @@ pub fn delivery(error: DeliveryError) -> Problem {
         | DeliveryError::NotInSource(..)
         | DeliveryError::NotStartable(..)
         | DeliveryError::Unbound(..)
-        | DeliveryError::PartOf(..) => Kind::NotAllowedNow,
+        | DeliveryError::PartOf(..)
+        | DeliveryError::IntentEnded(..)
+        | DeliveryError::PlanStays(..)
+        | DeliveryError::OtherPlanner(_) => Kind::NotAllowedNow,
+        DeliveryError::IntentBusy(_) => Kind::Conflict,
+        DeliveryError::NoIntent(intent) => return Problem::not_found(format!("intent `{intent}`")),
         DeliveryError::NoPlan(plan) => return Problem::not_found(format!("plan `{plan}`")),
         DeliveryError::Incomplete(_) => Kind::InvalidBody,
         DeliveryError::Plan(_) | DeliveryError::Customize(_) => Kind::InvalidDefinition,

@@ -22,6 +22,7 @@ pub mod machines;
 mod outputs;
 pub mod queues;
 mod records;
+pub mod replan;
 mod resources;
 pub mod rollback;
 pub mod scenario;

@@ -2,8 +2,9 @@
 
 use super::{
     command::{
-        agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-        pack, plan, projection, promote, release, resource, run, scenario, service, version, workflow,
+        agent, artifact, audit, definition, deployment, evidence, gate, help, intent, intervention,
+        operation, ops, pack, plan, projection, promote, release, resource, run, scenario, service, version,
+        workflow,
     },
     style::ColorChoice,
 };
@@ -88,6 +89,9 @@ pub enum Command {
     /// Gates: what waits for a decision
     #[command(subcommand)]
     Gate(gate::Gate),
+    /// Intents: what somebody wanted, and what came of it
+    #[command(subcommand)]
+    Intent(intent::Intent),
     /// Interventions: nodes that wait for a person
     #[command(subcommand)]
     Intervention(intervention::Intervention),

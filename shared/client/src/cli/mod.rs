@@ -22,8 +22,8 @@ mod golden;
 use args::{Cli, Command};
 use clap::Parser as _;
 use command::{
-    agent, artifact, audit, definition, deployment, evidence, gate, help, intervention, operation, ops,
-    pack, plan, projection, promote, release, resource, run, scenario, service, version, workflow,
+    agent, artifact, audit, definition, deployment, evidence, gate, help, intent, intervention, operation,
+    ops, pack, plan, projection, promote, release, resource, run, scenario, service, version, workflow,
 };
 use exit::{Exit, Failure};
 use host::Host;
@@ -92,6 +92,7 @@ async fn dispatch(session: &mut Session, command: &Command) -> Result<Exit, Fail
         Command::Version(command) => version::run(session, command).await,
         Command::Release(command) => release::run(session, command).await,
         Command::Gate(command) => gate::run(session, command).await,
+        Command::Intent(command) => intent::run(session, command).await,
         Command::Intervention(command) => intervention::run(session, command).await,
         Command::Operation(command) => operation::run(session, command).await,
         Command::Ops(command) => ops::run(session, command).await,

@@ -21,7 +21,8 @@ use crate::EngineError;
 use weir_domain::{
     definition::address::Address,
     delivery::ReleaseStatus,
-    id::{PlanId, ReleaseId, RequestId},
+    id::{IntentId, PlanId, ReleaseId, RequestId},
+    intent::IntentStatus,
     plan::PlanStatus,
     planner::{CustomizeError, PlanError, SelectError},
     time::Millis,
@@ -74,6 +75,21 @@ pub enum DeliveryError {
     /// The intent does not say what is needed
     #[error("{0}")]
     Incomplete(String),
+    /// There is no such intent
+    #[error("there is no intent `{0}`")]
+    NoIntent(IntentId),
+    /// The intent has ended
+    #[error("intent `{0}` is {status}: it can neither be planned again nor cancelled", status = .1.as_str())]
+    IntentEnded(IntentId, IntentStatus),
+    /// What the intent's plan came to stays
+    #[error("intent `{0}` has plan `{1}`, which is {status}: cancel the operation that runs it", status = .2.as_str())]
+    PlanStays(IntentId, PlanId, PlanStatus),
+    /// The intent was planned from something else than what it says
+    #[error("intent `{0}` was not planned by a scenario or as a delivery: ask for what you want anew")]
+    OtherPlanner(IntentId),
+    /// Others change the intent at the same time
+    #[error("intent `{0}` is being changed by others: ask again")]
+    IntentBusy(IntentId),
     /// The plan cannot be started as it is
     #[error("plan `{0}` is {status}, and only one that is ready may be started", status = .1.as_str())]
     NotStartable(PlanId, PlanStatus),

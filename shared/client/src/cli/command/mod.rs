@@ -9,6 +9,7 @@ pub mod deployment;
 pub mod evidence;
 pub mod gate;
 pub mod help;
+pub mod intent;
 pub mod intervention;
 pub mod operation;
 pub mod ops;
