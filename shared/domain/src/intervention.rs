@@ -12,7 +12,7 @@ use crate::{
     failure::FailureSummary,
     id::{Id as _, InterventionId, OperationId},
     plan::{Idempotency, JobContract, NodeId, NodeStatus, NodeType},
-    planner::{APPLY_GROUP, BATCH_CHECK, DEPLOY_HOST, EVIDENCE},
+    planner::{APPLY_GROUP, BATCH_CHECK, DEPLOY_HOST, EVIDENCE, SUB_OPERATION},
     sanitise::is_secret_name,
     time::{Millis, Time},
 };
@@ -28,7 +28,9 @@ pub const COMMENT_MAX: usize = 2_000;
 pub const INPUTS_MAX: usize = 16 * 1024;
 
 /// What is done with inputs that were agreed upon before the operation began: nobody replaces them afterwards
-const AGREED: [&str; 4] = [DEPLOY_HOST, APPLY_GROUP, EVIDENCE, BATCH_CHECK];
+///
+/// The operation that a node runs is one of them: its plan was made with that of the node, and is what it runs.
+const AGREED: [&str; 5] = [DEPLOY_HOST, APPLY_GROUP, EVIDENCE, BATCH_CHECK, SUB_OPERATION];
 
 /// Where an intervention stands
 #[derive(

@@ -85,7 +85,12 @@ fn what_may_be_decided_follows_from_the_contract() {
         (NodeType::Job, Some(contract("http", Idempotency::Once)), "mark_done skip", 0),
         (NodeType::Job, Some(contract(DEPLOY_HOST, Idempotency::Natural)), "retry mark_done skip", 0),
         (NodeType::Change, Some(contract(APPLY_GROUP, Idempotency::Natural)), "retry mark_done skip", 0),
-        (NodeType::SubOperation, None, "retry mark_done skip", 0),
+        (
+            NodeType::SubOperation,
+            Some(contract(SUB_OPERATION, Idempotency::Natural)),
+            "retry mark_done skip",
+            0,
+        ),
     ] {
         assert_eq!(may(kind, contract.as_ref()), (expected.to_owned(), inputs), "{kind:?}");
     }

@@ -127,10 +127,13 @@ async fn start(cx: &Cx, call: &Call<TaskClaim>, key: &NodeKey) -> Result<Option<
         Started::TooEarly(_) | Started::No => return Ok(None),
     };
     let now = cx.clock.now();
-    if let Some((work, target)) = command(plan_node).zip(plan_node.target.clone()) {
+    let Some(planned) = &plan_node.job_contract else { return Ok(None) };
+    // A person may have replaced inputs since: what is recorded as decided is what is run.
+    let contract = engine.contract_of(&key.scope, &node, planned).await?;
+    if let Some((work, target)) = command(&contract).zip(plan_node.target.clone()) {
         return Ok(Some(task(&operation, &node, target, work, now)));
     }
-    let Some(deploys) = Deploys::of(plan_node) else {
+    let Some(deploys) = Deploys::of(&contract) else {
         // Started and let go: the lease passes, attempt after attempt, until the node has failed.
         tracing::error!(task = %key.operation, ordinal = key.ordinal, "the contract cannot be carried out");
         return Ok(None);

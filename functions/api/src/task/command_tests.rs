@@ -1,7 +1,10 @@
 use crate::fixture::{Shop, succeeded};
 use serde_json::{Value, json};
-use weir_domain::plan::NodeStatus;
-use weir_edge::wire::task::{CommandInput, TaskWork};
+use weir_domain::{intervention::Intervention, plan::NodeStatus};
+use weir_edge::wire::{
+    page::Page,
+    task::{CommandInput, TaskWork},
+};
 
 fn template() -> Value {
     json!({ "version": 2, "nodes": [
@@ -47,4 +50,39 @@ async fn a_command_is_given_to_an_agent_while_it_says_that_it_runs_some() {
     assert_eq!(shop.nodes(operation).await["smoke.stg-1"], NodeStatus::Succeeded);
     let log = shop.api.cx.ledger().log_get(operation, task.task.ordinal, 1).await.unwrap().unwrap();
     assert_eq!(log, "token=[redacted]");
+}
+
+#[tokio::test]
+async fn the_command_that_a_person_put_in_place_of_the_planned_one_is_what_the_agent_runs() {
+    let shop = Shop::open().await;
+    let mut paused = template();
+    paused["nodes"][1]["on_failure"] = json!("pause");
+    let look = json!({
+        "id": "look", "type": "verification", "capability": "verify.http", "for_each": "target", "depends_on": ["smoke"],
+    });
+    paused["nodes"].as_array_mut().unwrap().push(look);
+    shop.api.resource(&shop.scope, "template.deploy-host", paused).await;
+    for agent in ["stg-1", "stg-2"] {
+        let path = format!("/v1/agents/{}/heartbeat", shop.agent(agent));
+        let can = json!(["deploy.host", "verify.command"]);
+        let body = json!({ "status": "online", "tasks": [], "targets": [], "capabilities": can });
+        shop.api.post(&path).bearer(shop.credential(agent)).json(&body).send().await.expect(200);
+    }
+    shop.promote(shop.release, "environment.staging").await;
+    shop.deploy("stg-1").await;
+    let task = shop.claim("stg-1").await.remove(0);
+    let report = json!({
+        "attempt": 1, "status": "failed", "logs": "",
+        "error": { "code": "exit", "message": "it ended with 1", "retryable": false },
+        "started_at": "2026-11-21T08:00:00Z", "finished_at": "2026-11-21T08:00:02Z",
+    });
+    shop.report("stg-1", &task, &report).await.expect(200);
+    let asked: Page<Intervention> = shop.api.get("/v1/interventions").by("viewer").send().await.read(200);
+    let path = format!("/v1/interventions/{}/decisions", asked.items[0].intervention_id);
+    let other = json!({ "action": "replace_inputs", "inputs": { "args": ["--slow"] } });
+    shop.api.post(&path).by("bob").json(&other).send().await.expect(201);
+    let again = shop.claim("stg-1").await.remove(0);
+    let TaskWork::VerifyCommand(input) = &again.work else { panic!("{again:?}") };
+    assert_eq!((again.attempt, input.command.as_str()), (2, "smoke"));
+    assert_eq!(input.args, ["--slow"]);
 }

@@ -5,7 +5,7 @@
 //! target as it should be. A report names its attempt and is known by what it says, so it may come twice without a key
 //! (ADR 35).
 
-use super::{command::command, work::Deploys};
+use super::{command::is_command, work::Deploys};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -158,10 +158,11 @@ async fn installed(
     let inconsistent = || Problem::internal(format!("task `{}` has no deployment", call.path.task));
     let graph = cx.engine().graph_of(operation).await?;
     let plan_node = graph.node(key.ordinal).ok_or_else(inconsistent)?;
-    if command(plan_node).is_some() {
+    let contract = plan_node.job_contract.as_ref().ok_or_else(inconsistent)?;
+    if is_command(contract) {
         return Ok(());
     }
-    let deploys = Deploys::of(plan_node).ok_or_else(inconsistent)?;
+    let deploys = Deploys::of(contract).ok_or_else(inconsistent)?;
     if report.current_digest.as_ref() != Some(&deploys.digest) {
         let detail = format!("`{}` has to be on the target for the task to have succeeded", deploys.digest);
         return Err(

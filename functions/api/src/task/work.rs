@@ -9,7 +9,7 @@ use weir_domain::{
     delivery::TargetState,
     engine::{NodeRun, Operation},
     id::{ReleaseId, TaskId},
-    plan::PlanNode,
+    plan::JobContract,
     time::Millis,
 };
 use weir_edge::{
@@ -37,10 +37,10 @@ pub(super) struct Deploys {
 }
 
 impl Deploys {
-    /// What `node` deploys; `None` where its contract is not that of a deployment that this version knows
-    pub fn of(node: &PlanNode) -> Option<Self> {
-        let contract = node.job_contract.as_ref().filter(|contract| contract.capability == DEPLOY_HOST)?;
-        serde_json::from_value(Value::Object(contract.inputs.clone())).ok()
+    /// What `contract` deploys; `None` where it is not that of a deployment that this version knows
+    pub fn of(contract: &JobContract) -> Option<Self> {
+        let inputs = (contract.capability == DEPLOY_HOST).then(|| contract.inputs.clone())?;
+        serde_json::from_value(Value::Object(inputs)).ok()
     }
 
     /// The task for the agent that holds the attempt

@@ -26,6 +26,8 @@ pub const ASSIGNMENTS_RESTORE: &str = "assignments.restore";
 pub const APPLY_GROUP: &str = "definition.apply_group";
 /// Makes the table's rows of the definition again from the ledger
 pub const REBUILD_ROWS: &str = "projections.rebuild";
+/// Runs the operation of a scenario that provides what a step asks for
+pub const SUB_OPERATION: &str = "weir.sub_operation";
 /// Writes an evidence packet
 pub const EVIDENCE: &str = "weir.evidence";
 /// Counts how many targets of the batches so far have failed

@@ -14,7 +14,7 @@ use crate::{
     gate::GateContext,
     plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
     planner::{
-        DEPLOY_HOST, EVIDENCE,
+        DEPLOY_HOST, EVIDENCE, SUB_OPERATION,
         binding::{Requirement, Resolved, Site, resolve},
         fragment::{self, object},
         gate_node,
@@ -25,8 +25,6 @@ use std::collections::BTreeSet;
 
 /// What a manual step asks for is said in its contract
 const BY_HAND: &str = "weir.intervention";
-/// Another operation
-const SUB_OPERATION: &str = "weir.sub_operation";
 
 /// What holds for what is no job of a template
 const TIMEOUT_DEFAULT_S: u32 = 600;
