@@ -5,7 +5,7 @@ use crate::{
     engine::{Decided, Deciding},
     records::record,
 };
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use weir_domain::{
     engine::{LOOK_AGAIN, NodeRun},
     id::{InterventionId, RequestId},
@@ -205,9 +205,23 @@ impl Engine {
         node: &NodeRun,
         contract: &JobContract,
     ) -> Result<JobContract, EngineError> {
-        let Some(id) = node.inputs_from else { return Ok(contract.clone()) };
+        let found = self.replacing(scope, node).await?;
+        Ok(found.map_or_else(|| contract.clone(), |found| found.applied_to(contract)))
+    }
+
+    /// The inputs that a person put in place of the plan's for the attempts of `node`
+    pub(crate) async fn replaced_inputs(
+        &self,
+        scope: &Scope,
+        node: &NodeRun,
+    ) -> Result<Map<String, Value>, EngineError> {
+        Ok(self.replacing(scope, node).await?.map(|found| found.inputs).unwrap_or_default())
+    }
+
+    async fn replacing(&self, scope: &Scope, node: &NodeRun) -> Result<Option<Intervention>, EngineError> {
+        let Some(id) = node.inputs_from else { return Ok(None) };
         let missing = || EngineError::Inconsistent(format!("there is no intervention `{id}`"));
         let (found, _) = read(self, scope, id).await?.ok_or_else(missing)?;
-        Ok(found.applied_to(contract))
+        Ok(Some(found))
     }
 }

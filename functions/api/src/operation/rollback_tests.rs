@@ -178,7 +178,7 @@ async fn only_what_completed_is_undone_and_only_where_the_failure_asks_for_it() 
 }
 
 #[tokio::test]
-async fn an_output_that_was_not_given_leaves_everything_as_it_is() {
+async fn an_output_that_was_not_given_leaves_what_needs_it_and_nothing_else() {
     let shop = shop().await;
     let operation = run(&shop, "serve").await;
     for name in ["create", "grow"] {
@@ -186,9 +186,82 @@ async fn an_output_that_was_not_given_leaves_everything_as_it_is() {
     }
     shop.job(operation, "check", false).await;
     shop.end(operation).await;
-    assert_eq!(way_back(&shop, operation).await, None);
+    let rollback = way_back(&shop, operation).await.unwrap();
+    shop.job(rollback, "undo.grow", true).await;
+    shop.end(rollback).await;
+    let nodes = shop.nodes(rollback).await;
+    assert_eq!((nodes["undo.grow"], nodes["undo.create"]), (NodeStatus::Succeeded, NodeStatus::Failed));
     let told = told(&shop, operation).await;
-    assert!(told.iter().any(|it| it.contains("`create` cannot be undone: `${outputs.id}`")), "{told:?}");
+    let reason = "`create` cannot be undone: `${outputs.id}` refers to nothing that is known here";
+    let expected =
+        format!("{rollback} ended as failed ({reason}): not done, and left as it is: `undo.create`");
+    assert!(told.contains(&expected), "{told:?}");
+}
+
+/// Bob decides the one open intervention
+async fn decide(shop: &Shop, body: Value) {
+    let open = shop.api.get("/v1/interventions").by("viewer").send().await.expect(200);
+    let path =
+        format!("/v1/interventions/{}/decisions", open["items"][0]["intervention_id"].as_str().unwrap());
+    shop.api.post(&path).by("bob").json(&body).send().await.expect(201);
+}
+
+#[tokio::test]
+async fn what_was_done_with_inputs_of_a_person_is_undone_with_those() {
+    let shop = shop().await;
+    let url = "https://cloud.example.org/servers";
+    let nodes = json!([
+        { "id": "name", "type": "job", "capability": "http.call", "on_failure": "pause",
+          "with": { "method": "PUT", "url": format!("{url}/a") }, "compensation": "job.unname" },
+        { "id": "check", "type": "verification", "capability": "verify.http", "depends_on": ["name"],
+          "on_failure": "rollback" },
+    ]);
+    let put = async |address: &str, spec: Value| {
+        shop.api.resource(&shop.scope.outer(), address, spec).await;
+    };
+    put("job.unname", json!({ "capability": "http.call", "with": { "method": "DELETE" } })).await;
+    put("template.name", json!({ "version": 1, "nodes": nodes })).await;
+    put("scenario.name", scenario("name", json!({}))).await;
+    let operation = run(&shop, "name").await;
+    shop.job(operation, "name", false).await;
+    let other = json!({ "method": "POST", "url": format!("{url}/b") });
+    decide(&shop, json!({ "action": "replace_inputs", "inputs": other })).await;
+    shop.job(operation, "name", true).await;
+    shop.job(operation, "check", false).await;
+    shop.end(operation).await;
+    let rollback = way_back(&shop, operation).await.unwrap();
+    let plan = shop.operation(rollback).await.plan_id;
+    let graph = shop.api.get(&format!("/v1/plans/{plan}")).by("viewer").send().await.expect(200);
+    let given = &graph["graph"][0]["job_contract"]["inputs"];
+    assert_eq!(*given, json!({ "method": "DELETE", "url": format!("{url}/b") }));
+}
+
+#[tokio::test]
+async fn what_took_itself_back_is_not_undone_a_second_time() {
+    let shop = shop().await;
+    let nodes = json!([
+        { "id": "server", "type": "job", "capability": "server", "on_failure": "pause" },
+        { "id": "look", "type": "verification", "capability": "verify.http", "depends_on": ["server"],
+          "on_failure": "rollback" },
+    ]);
+    let put = async |address: &str, spec: Value| {
+        shop.api.resource(&shop.scope.outer(), address, spec).await;
+    };
+    put("template.host", json!({ "version": 1, "nodes": nodes })).await;
+    put("scenario.host", scenario("host", json!({}))).await;
+    let operation = run(&shop, "host").await;
+    let told = shop.api.cloud.told().operations.clone();
+    let child = told.iter().map(|it| it.operation).find(|it| *it != operation).unwrap();
+    shop.begin(child).await;
+    let rollback = failed(&shop, child).await.unwrap();
+    shop.job(rollback, "undo.grow", true).await;
+    shop.job(rollback, "undo.create", true).await;
+    shop.end(rollback).await;
+    decide(&shop, json!({ "action": "mark_done", "comment": "made one by hand" })).await;
+    shop.job(operation, "look", false).await;
+    shop.end(operation).await;
+    assert_eq!(shop.operation(operation).await.status, OperationStatus::Failed);
+    assert_eq!(way_back(&shop, operation).await, None, "its server is gone already");
 }
 
 #[tokio::test]

@@ -280,6 +280,9 @@ pub struct JobContract {
 pub struct Compensation {
     /// What is asked of whoever undoes it; `${outputs.<name>}` in it stands for what the job will have given
     pub job_contract: JobContract,
+    /// The inputs that are what the job was given: where a person replaced them, the one that undoes it is given those
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub inherits: BTreeSet<String>,
     /// Who undoes it
     pub runs: Executor,
     /// The target that it is about, if it is about one

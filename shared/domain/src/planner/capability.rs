@@ -28,6 +28,8 @@ pub const APPLY_GROUP: &str = "definition.apply_group";
 pub const REBUILD_ROWS: &str = "projections.rebuild";
 /// Runs the operation of a scenario that provides what a step asks for
 pub const SUB_OPERATION: &str = "weir.sub_operation";
+/// Stands where something cannot be undone, and fails with the reason
+pub const NOT_UNDONE: &str = "weir.not_undone";
 /// Writes an evidence packet
 pub const EVIDENCE: &str = "weir.evidence";
 /// Counts how many targets of the batches so far have failed

@@ -30,8 +30,8 @@ pub use binding::{AgentOffer, Offers, Site};
 pub use builtin::{builtin_template, builtin_templates};
 pub use capability::{
     APPLY_GROUP, ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, BATCH_CHECK, CAPABILITIES, COMMAND_RUN, Capability,
-    DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, Performer, REBUILD_ROWS, SUB_OPERATION, VERIFY_COMMAND,
-    VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP, capability,
+    DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, NOT_UNDONE, Performer, REBUILD_ROWS, SUB_OPERATION,
+    VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP, capability,
 };
 pub use customize::{CustomizeError, customize};
 pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild};
@@ -46,7 +46,7 @@ pub use select::{SelectError, select};
 pub use template::{
     Child, EXCLUSIVE_MAX, Guarded, Library, PlannedScenario, ScenarioRequest, Subject, plan_scenario,
 };
-pub use undo::{UndoError, Undoing, plan_undo};
+pub use undo::{Done, UndoError, Undoing, plan_undo};
 
 use crate::{
     definition::{address::Address, expression::ExpressionError},

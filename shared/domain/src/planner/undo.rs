@@ -9,10 +9,11 @@
 //! become joins where several ways meet, so that a wide plan has a way back with as few edges.
 
 use crate::{
-    definition::expression::{ExpressionError, fill_outputs},
-    plan::{Compensation, Graph, GraphError, NodeId, NodeIdError, NodeType, PlanNode},
+    definition::expression::fill_outputs,
+    plan::{Compensation, Executor, Graph, GraphError, JobContract, NodeId, NodeIdError, NodeType, PlanNode},
+    planner::NOT_UNDONE,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -26,23 +27,24 @@ const PREFIX: &str = "undo";
 pub struct Undoing {
     /// What was run
     pub graph: Arc<Graph>,
-    /// The nodes that were done, each with what it gave; none where that is not known yet, and is left as it is written
-    pub done: BTreeMap<u32, Option<Map<String, Value>>>,
+    /// The nodes that were done
+    pub done: BTreeMap<u32, Done>,
     /// The operations that were run by nodes that were done
     pub children: BTreeMap<u32, Undoing>,
+}
+
+/// What is known of a node that was done
+#[derive(Debug, Clone, Default)]
+pub struct Done {
+    /// What it gave; none where that is not known yet, and is left as it is written
+    pub gave: Option<Map<String, Value>>,
+    /// The inputs that a person put in place of the plan's, and with which it was done
+    pub replaced: Map<String, Value>,
 }
 
 /// Why there is no way back
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum UndoError {
-    /// What undoes a node needs what that node did not give
-    #[error("`{node}` cannot be undone: {error}")]
-    Output {
-        /// The node that was done
-        node: NodeId,
-        /// What is missing
-        error: ExpressionError,
-    },
     /// A name that cannot be a node's
     #[error(transparent)]
     NodeId(#[from] NodeIdError),
@@ -64,7 +66,7 @@ pub fn plan_undo(undoing: &Undoing) -> Result<Option<Graph>, UndoError> {
 impl Undoing {
     /// Everything of `graph`, as if it had been done; `children` are the operations that its nodes run
     pub(super) fn of_all(graph: &Graph, children: BTreeMap<u32, Self>) -> Self {
-        let done = graph.living().map(|(ordinal, _)| (ordinal, None)).collect();
+        let done = graph.living().map(|(ordinal, _)| (ordinal, Done::default())).collect();
         Self { graph: Arc::new(graph.clone()), done, children }
     }
 
@@ -122,8 +124,8 @@ impl Undoing {
         let done = self.done.get(&ordinal);
         let left = match (done, self.child(ordinal), &node.compensation) {
             (Some(_), Some(child), _) => child.lay(id.as_str(), &waits, made)?,
-            (Some(gave), None, Some(compensation)) => {
-                let undo = undo(id.clone(), node, compensation, gave.as_ref())?;
+            (Some(done), None, Some(compensation)) => {
+                let undo = undo(id.clone(), node, compensation, done);
                 made.push(PlanNode { depends_on: waits, ..undo });
                 return Ok(BTreeSet::from([id]));
             }
@@ -171,22 +173,34 @@ impl Undoing {
 }
 
 /// The node that undoes `node`. Where it fails, what would be undone after it is not: it may be in use still
-fn undo(
-    id: NodeId,
-    node: &PlanNode,
-    compensation: &Compensation,
-    gave: Option<&Map<String, Value>>,
-) -> Result<PlanNode, UndoError> {
-    let mut contract = compensation.job_contract.clone();
-    if let Some(gave) = gave {
-        let wrong = |error| UndoError::Output { node: node.node_id.clone(), error };
-        let inputs = fill_outputs(&Value::Object(contract.inputs), gave).map_err(wrong)?;
-        contract.inputs = super::fragment::object(inputs);
-    }
+///
+/// One that needs what its node did not give fails as it is decided, with that reason; whatever does not come after it is
+/// undone all the same.
+fn undo(id: NodeId, node: &PlanNode, compensation: &Compensation, done: &Done) -> PlanNode {
     let title = format!("Undo {}", node.title);
-    let mut undo = PlanNode::new(id, NodeType::Job, title, compensation.runs.clone());
-    undo.requires = vec![contract.capability.clone()];
+    let planned = compensation.job_contract.inputs.clone();
+    let inputs = match &done.gave {
+        Some(gave) => fill_outputs(&Value::Object(planned), gave).map(super::fragment::object),
+        None => Ok(planned),
+    };
+    let mut contract = JobContract { inputs: Map::new(), ..compensation.job_contract.clone() };
+    let (node_type, runs) = match inputs {
+        Ok(inputs) => {
+            let replaced = done.replaced.clone().into_iter();
+            contract.inputs = inputs;
+            contract.inputs.extend(replaced.filter(|(name, _)| compensation.inherits.contains(name)));
+            (NodeType::Job, compensation.runs.clone())
+        }
+        Err(error) => {
+            let reason = format!("`{}` cannot be undone: {error}", node.node_id);
+            contract.inputs.insert("reason".to_owned(), json!(reason));
+            contract.capability = NOT_UNDONE.to_owned();
+            (NodeType::Verification, Executor::Decide)
+        }
+    };
+    let mut undo = PlanNode::new(id, node_type, title, runs);
+    undo.requires = vec![compensation.job_contract.capability.clone()];
     undo.target.clone_from(&compensation.target);
     undo.job_contract = Some(contract);
-    Ok(undo)
+    undo
 }

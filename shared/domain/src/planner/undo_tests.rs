@@ -1,4 +1,4 @@
-use super::{Undoing, plan_undo};
+use super::{Done, Undoing, plan_undo};
 use crate::plan::{Compensation, Executor, Graph, JobContract, NodeId, NodeType, PlanNode};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
@@ -22,16 +22,22 @@ fn job(name: &str, needs: &[&str], undone_with: Option<Value>) -> PlanNode {
     node.job_contract = Some(contract(json!({})));
     node.depends_on = needs.iter().map(|need| id(need)).collect();
     node.compensation = undone_with.map(|inputs| {
-        Box::new(Compensation { job_contract: contract(inputs), runs: Executor::Job, target: None })
+        Box::new(Compensation {
+            job_contract: contract(inputs),
+            inherits: BTreeSet::from(["name".to_owned(), "place".to_owned()]),
+            runs: Executor::Job,
+            target: None,
+        })
     });
     node
 }
 
 fn undoing(nodes: Vec<PlanNode>, done: &[(&str, Value)]) -> Undoing {
     let graph = Graph::new(nodes).unwrap();
-    let done = done
-        .iter()
-        .map(|(name, gave)| (graph.ordinal_of(&id(name)).unwrap(), Some(gave.as_object().unwrap().clone())));
+    let done = done.iter().map(|(name, gave)| {
+        let gave = Some(gave.as_object().unwrap().clone());
+        (graph.ordinal_of(&id(name)).unwrap(), Done { gave, ..Done::default() })
+    });
     Undoing { done: done.collect(), graph: Arc::new(graph), children: BTreeMap::new() }
 }
 
@@ -87,8 +93,40 @@ fn what_a_job_gave_is_what_undoes_it() {
     let inputs = graph.node(1).unwrap().job_contract.clone().unwrap().inputs;
     let told = json!({ "path": "/servers/7", "tags": ["x"], "as": "${inputs.x} ${" });
     assert_eq!(Value::Object(inputs), told, "what was given when it was planned stays as it is");
-    let refused = made(json!({ "id": 7 })).unwrap_err().to_string();
-    assert_eq!(refused, "`a` cannot be undone: `${outputs.tags}` refers to nothing that is known here");
+}
+
+#[test]
+fn what_lacks_an_output_fails_by_itself_and_all_others_are_undone() {
+    let undone_with = |name: &str| Some(json!({ "path": format!("/{name}/${{outputs.id}}") }));
+    let nodes = vec![
+        job("a", &[], undone_with("a")),
+        job("b", &["a"], undone_with("b")),
+        job("c", &[], undone_with("c")),
+    ];
+    let gave = [("a", json!({ "id": 1 })), ("b", json!({})), ("c", json!({ "id": 3 }))];
+    let graph = plan_undo(&undoing(nodes, &gave)).unwrap().unwrap();
+    assert_eq!(edges(&graph), ["undo.c<-", "undo.b<-", "undo.a<-undo.b"]);
+    let node = |name: &str| graph.node(graph.ordinal_of(&id(name)).unwrap()).unwrap();
+    let told = |name: &str| Value::Object(node(name).job_contract.clone().unwrap().inputs);
+    let reason = "`b` cannot be undone: `${outputs.id}` refers to nothing that is known here";
+    assert_eq!((&node("undo.b").runs, told("undo.b")), (&Executor::Decide, json!({ "reason": reason })));
+    assert_eq!((&node("undo.c").runs, told("undo.c")), (&Executor::Job, json!({ "path": "/c/3" })));
+}
+
+#[test]
+fn what_was_done_with_other_inputs_is_undone_with_those() {
+    let planned = json!({ "name": "a", "method": "DELETE", "path": "/${outputs.id}" });
+    let mut done = undoing(vec![job("create", &[], Some(planned))], &[("create", json!({ "id": 7 }))]);
+    let replaced = json!({ "name": "b", "method": "POST", "place": "${outputs.id}" });
+    done.done.get_mut(&1).unwrap().replaced = replaced.as_object().unwrap().clone();
+    let graph = plan_undo(&done).unwrap().unwrap();
+    let inputs = graph.node(1).unwrap().job_contract.clone().unwrap().inputs;
+    let expected = json!({ "name": "b", "method": "DELETE", "path": "/7", "place": "${outputs.id}" });
+    assert_eq!(
+        Value::Object(inputs),
+        expected,
+        "what the way back says itself stays, and no text is filled in twice"
+    );
 }
 
 #[test]
@@ -145,7 +183,7 @@ proptest! {
         });
         let graph = Graph::new(nodes.collect()).unwrap();
         let is_done = |at: usize| shape[at].0 && shape[at].1;
-        let done = (0..shape.len()).filter(|at| shape[*at].0).map(|at| (graph.ordinal_of(&id(&name(at))).unwrap(), Some(Map::new())));
+        let done = (0..shape.len()).filter(|at| shape[*at].0).map(|at| (graph.ordinal_of(&id(&name(at))).unwrap(), Done { gave: Some(Map::new()), ..Done::default() }));
         let undoing = Undoing { done: done.collect(), graph: Arc::new(graph.clone()), children: BTreeMap::new() };
         let undone: BTreeSet<usize> = (0..shape.len()).filter(|at| is_done(*at)).collect();
         match plan_undo(&undoing).unwrap() {

@@ -10,6 +10,7 @@ use weir_domain::{
     engine::{LOOK_AGAIN, NodeRun, NodeUpdate, Operation, after_failure, after_last_failure},
     failure::FailureSummary,
     plan::{Graph, NodeStatus, NodeType, PlanNode},
+    planner::NOT_UNDONE,
     time::Millis,
 };
 use weir_store::{Applied, NodeKey, Write};
@@ -82,7 +83,10 @@ impl Engine {
             }
             NodeType::Gate => gates::decide(self, &deciding).await?,
             NodeType::Evidence => evidence::decide(self, &deciding).await?,
-            NodeType::Verification => self.within_budget(&deciding).await?,
+            NodeType::Verification => match not_undone(plan_node) {
+                Some(reason) => Decided::No(reason),
+                None => self.within_budget(&deciding).await?,
+            },
             NodeType::SubOperation => scenario::decide(self, &deciding).await?,
             NodeType::Job | NodeType::Change | NodeType::Join => {
                 let message =
@@ -198,4 +202,11 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// The failure of a node that stands where something cannot be undone
+fn not_undone(plan_node: &PlanNode) -> Option<FailureSummary> {
+    let contract = plan_node.job_contract.as_ref().filter(|contract| contract.capability == NOT_UNDONE)?;
+    let reason = contract.inputs.get("reason")?.as_str()?;
+    Some(FailureSummary::new("not_undone", reason))
 }

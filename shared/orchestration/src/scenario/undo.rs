@@ -6,7 +6,7 @@
 use super::child::child_id;
 use crate::{
     Engine, EngineError,
-    rollback::{self, WayBack},
+    rollback::{self, WayBack, rollback_id},
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::Map;
@@ -16,7 +16,7 @@ use weir_domain::{
     engine::{NodeRun, Operation},
     operation::OperationStatus,
     plan::{Graph, NodeStatus, NodeType, OnFailure, Plan, PlanContext, PlanNode, ScenarioContext},
-    planner::{Undoing, plan_undo},
+    planner::{Done, Undoing, plan_undo},
 };
 use weir_store::{Entity as _, Key};
 
@@ -72,16 +72,15 @@ fn undoing<'a>(
         let (mut done, mut children) = (BTreeMap::new(), BTreeMap::new());
         for node in nodes.iter().filter(|node| node.status == NodeStatus::Succeeded) {
             let Some(plan_node) = graph.node(node.ordinal) else { continue };
-            let gave = match needs_outputs(plan_node) {
-                true => engine.outputs(operation.info.operation_id, plan_node, node).await?,
-                false => Map::new(),
-            };
-            done.insert(node.ordinal, Some(gave));
+            done.insert(node.ordinal, known(engine, operation, plan_node, node).await?);
             if plan_node.node_type == NodeType::SubOperation {
                 let id = child_id(operation.info.operation_id, node.ordinal, node.attempt);
                 let Some(child) = engine.table.operation_get(&operation.info.scope, id).await? else {
                     continue;
                 };
+                if is_taken_back(engine, &child).await? {
+                    continue;
+                }
                 let nodes = engine.all_nodes(&child).await?;
                 children.insert(node.ordinal, undoing(engine, &child, &nodes).await?);
             }
@@ -89,6 +88,33 @@ fn undoing<'a>(
         Ok(Undoing { graph, done, children })
     }
     .boxed()
+}
+
+/// Whether the operation takes itself back, or has: a person has marked its node as done since
+///
+/// What that way back could not undo is told as left as it is, and is not tried a second time.
+async fn is_taken_back(engine: &Engine, child: &Operation) -> Result<bool, EngineError> {
+    let Some(id) = rollback_id(child) else { return Ok(false) };
+    Ok(engine.table.operation_get(&child.info.scope, id).await?.is_some())
+}
+
+/// What has to be known of a node that was done to undo it
+async fn known(
+    engine: &Engine,
+    operation: &Operation,
+    plan_node: &PlanNode,
+    node: &NodeRun,
+) -> Result<Done, EngineError> {
+    let info = &operation.info;
+    let gave = match needs_outputs(plan_node) {
+        true => engine.outputs(info.operation_id, plan_node, node).await?,
+        false => Map::new(),
+    };
+    let replaced = match plan_node.compensation.is_some() {
+        true => engine.replaced_inputs(&info.scope, node).await?,
+        false => Map::new(),
+    };
+    Ok(Done { gave: Some(gave), replaced })
 }
 
 fn needs_outputs(node: &PlanNode) -> bool {

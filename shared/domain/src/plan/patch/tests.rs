@@ -68,7 +68,12 @@ fn what_undoes_a_job_follows_what_the_job_is_given() {
     let mut a = node("a", &[]);
     a.job_contract = Some(contract(serde_json::json!({ "url": "/1", "size": 1, "gone": 1 })));
     let undone = contract(serde_json::json!({ "url": "/1", "size": 0, "gone": 1 }));
-    a.compensation = Some(Box::new(Compensation { job_contract: undone, runs: Executor::Job, target: None }));
+    a.compensation = Some(Box::new(Compensation {
+        job_contract: undone,
+        inherits: std::collections::BTreeSet::new(),
+        runs: Executor::Job,
+        target: None,
+    }));
     let job_contract = Some(contract(serde_json::json!({ "url": "/2", "size": 2 })));
     let changed = Changed { node_id: id("a"), title: None, job_contract, on_failure: None };
     let changes = PatchChanges { changed: vec![changed], ..PatchChanges::default() };

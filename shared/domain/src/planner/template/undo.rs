@@ -89,7 +89,13 @@ impl Planner<'_> {
         } else if let Some(provider) = &resolved.resource {
             inputs.insert("provider".to_owned(), json!(provider));
         }
-        Compensation { job_contract: contract(job, inputs, node), runs: resolved.runs, target }
+        // An agent serves its own target, whatever a person says of the job.
+        let is_fixed = |name: &str| name == "target" && resolved.runs != Executor::Job;
+        let given = node.job_contract.as_ref().map(|contract| &contract.inputs);
+        let same = |name: &str| given.and_then(|given| given.get(name)) == inputs.get(name);
+        let is_inherited = |name: &&String| !job.with.contains_key(*name) && !is_fixed(name) && same(name);
+        let inherits = inputs.keys().filter(is_inherited).cloned().collect();
+        Compensation { job_contract: contract(job, inputs, node), inherits, runs: resolved.runs, target }
     }
 
     /// Checks that everything that is done can be undone: at the time when it has to be, it is too late to find out
