@@ -1,9 +1,13 @@
 use crate::fixture::Shop;
 use serde_json::{Value, json};
 use weir_domain::{
-    id::OperationId, operation::OperationStatus, plan::NodeStatus, time::Millis, timeline::TimelineKind,
+    engine::OperationUpdate, id::OperationId, operation::OperationStatus, plan::NodeStatus, time::Millis,
+    timeline::TimelineKind,
 };
-use weir_edge::wire::operation::{OperationView, Timeline};
+use weir_edge::wire::{
+    intent::IntentView,
+    operation::{OperationView, Timeline},
+};
 use weir_testkit::api::Reply;
 
 async fn ask(shop: &Shop, by: &str, id: OperationId, what: &str, body: Value) -> Reply {
@@ -91,4 +95,76 @@ async fn only_those_who_may_hold_an_operation() {
         let long = json!({ "reason": "x".repeat(501) });
         assert_eq!(ask(&shop, "bob", id, what, long).await.short(), "422 limit-exceeded");
     }
+}
+
+/// An operation whose one node runs another one, which has two steps
+async fn nested(shop: &Shop) -> (OperationId, OperationId) {
+    let put = async |address: &str, spec: Value| {
+        shop.api.resource(&shop.scope.outer(), address, spec).await;
+    };
+    let check = |id: &str| json!({ "id": id, "type": "verification", "capability": "verify.http" });
+    let mut second = check("second");
+    second["depends_on"] = json!(["first"]);
+    put("template.inner", json!({ "version": 1, "nodes": [check("first"), second] })).await;
+    let get = json!({ "id": "get", "type": "job", "capability": "thing" });
+    put("template.outer", json!({ "version": 1, "nodes": [get] })).await;
+    for (name, provides) in [("inner", json!(["thing"])), ("outer", json!([]))] {
+        let scenario = json!({
+            "version": 1, "target_resource_type": "environment", "actions": [name], "provides": provides,
+            "template": format!("template.{name}"), "risk_metadata": { "level": "low" },
+        });
+        put(&format!("scenario.{name}"), scenario).await;
+    }
+    let body = json!({ "action": "outer", "target_resource_id": "environment.staging" });
+    let intent: IntentView = shop.api.post("/v1/intents").by("alice").json(&body).send().await.read(201);
+    let path = format!("/v1/plans/{}/operations", intent.plan_id.unwrap());
+    let outer: OperationView = shop.api.post(&path).by("alice").send().await.read(201);
+    shop.begin(outer.operation_id).await;
+    let told = shop.api.cloud.told().operations.clone();
+    let inner = told.iter().map(|it| it.operation).find(|it| *it != outer.operation_id).unwrap();
+    shop.begin(inner).await;
+    (outer.operation_id, inner)
+}
+
+#[tokio::test]
+async fn what_a_node_runs_is_held_and_let_go_with_its_operation() {
+    let shop = Shop::open().await;
+    let (outer, inner) = nested(&shop).await;
+    ask(&shop, "bob", outer, "pause", json!({})).await.expect(200);
+    let view = shop.operation(inner).await;
+    assert_eq!((view.status, view.paused_by.as_deref()), (OperationStatus::Paused, Some("system:parent")));
+    shop.job(inner, "first", true).await;
+    assert_eq!(shop.nodes(inner).await["second"], NodeStatus::Pending, "what was handed out went on");
+    ask(&shop, "bob", outer, "resume", json!({})).await.expect(200);
+    assert_eq!(shop.nodes(inner).await["second"], NodeStatus::Ready);
+}
+
+#[tokio::test]
+async fn what_a_person_held_is_not_let_go_with_its_parent() {
+    let shop = Shop::open().await;
+    let (outer, inner) = nested(&shop).await;
+    ask(&shop, "bob", inner, "pause", json!({})).await.expect(200);
+    for what in ["pause", "resume"] {
+        ask(&shop, "alice", outer, what, json!({})).await.expect(200);
+    }
+    shop.job(inner, "first", true).await;
+    assert_eq!(shop.nodes(inner).await["second"], NodeStatus::Pending, "bob has not let it go on");
+}
+
+#[tokio::test]
+async fn a_pause_that_did_not_reach_what_a_node_runs_is_made_up_for() {
+    let shop = Shop::open().await;
+    let (outer, inner) = nested(&shop).await;
+    let engine = shop.api.cx.engine();
+    let reconcile = async || {
+        shop.api.clock.advance(Millis::from_secs(61));
+        engine.reconcile().await.unwrap();
+    };
+    // Whoever paused died before anything else.
+    let pause = OperationUpdate::Pause { by: "bob".to_owned(), now: Millis(1) };
+    shop.api.cx.table().operation_update(&shop.scope, outer, &pause).await.unwrap();
+    reconcile().await;
+    assert_eq!(shop.operation(inner).await.status, OperationStatus::Paused);
+    ask(&shop, "bob", outer, "resume", json!({})).await.expect(200);
+    assert_ne!(shop.operation(inner).await.status, OperationStatus::Paused);
 }

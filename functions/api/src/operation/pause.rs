@@ -19,7 +19,7 @@ impl Endpoint for OperationPause {
         operation: "operation_pause",
         permission: "operation:pause",
         success: 200,
-        summary: "Holds an operation: what runs goes on, and nothing further begins until it is resumed",
+        summary: "Holds an operation and those that its nodes run: what has been handed out goes on, nothing further is until it is resumed",
         uses: function::DRIVING,
         ..Route::POST
     };

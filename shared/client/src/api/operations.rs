@@ -108,7 +108,7 @@ impl Client {
         self.post(&format!("/v1/operations/{id}/cancel"), body, key).await
     }
 
-    /// Holds an operation: nothing further begins
+    /// Holds an operation, and those that its nodes run: what was handed out goes on, nothing further is
     pub async fn operation_pause(
         &self,
         id: OperationId,

@@ -175,6 +175,13 @@ impl NodeRun {
             && (self.terms.kind == NodeType::Intervention || self.error.is_some())
     }
 
+    /// Whether it waits for the operation that it runs
+    pub fn runs_operation(&self) -> bool {
+        self.terms.kind == NodeType::SubOperation
+            && self.status == NodeStatus::Waiting
+            && !self.awaits_person()
+    }
+
     /// Whether a person may have taken it by hand
     pub fn may_be_by_hand(&self) -> bool {
         self.attempt > 0

@@ -140,12 +140,12 @@ impl Engine {
         if operation.cancel { soon } else { soon.min(operation.info.deadline) }
     }
 
-    /// Drives every node that a pause held back, as the resume called `name` has to
+    /// Drives every node that a pause held back, as the resume called `name` has to, and lets go on what nodes run
     pub(super) async fn sweep_resumed(&self, operation: &Operation, name: &str) -> Result<(), EngineError> {
         let info = &operation.info;
         for segment in operation.segments() {
             for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
-                if node.status == NodeStatus::Pending {
+                if node.status == NodeStatus::Pending || node.runs_operation() {
                     self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;
                 }
             }
@@ -153,7 +153,21 @@ impl Engine {
         self.done(operation, name).await
     }
 
-    /// Holds the operation: nothing is claimed by anyone who looks afterwards. `None` if it had ended, or is to end
+    /// Looks at every node that runs an operation: whoever looks holds that one as its parent is held (ADR 38)
+    async fn sweep_paused(&self, operation: &Operation) -> Result<(), EngineError> {
+        let info = &operation.info;
+        for segment in operation.segments() {
+            for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
+                if node.runs_operation() {
+                    self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds the operation and those that its nodes run: nothing is claimed by anyone who looks afterwards. `None` if it
+    /// had ended, or is to end
     pub async fn pause(
         &self,
         scope: &Scope,
@@ -162,9 +176,12 @@ impl Engine {
     ) -> Result<Option<Operation>, EngineError> {
         let pause = OperationUpdate::Pause { by: by.to_owned(), now: self.clock.now() };
         match self.table.operation_update(scope, id, &pause).await? {
-            Applied::Done(after) => Ok(Some(after)),
-            Applied::Refused(Some(now)) if now.is_active() && now.paused => Ok(Some(now)),
-            Applied::Refused(_) => Ok(None),
+            Applied::Done(now) | Applied::Refused(Some(now)) if now.is_active() && now.paused => {
+                // Undone by a crash, it is made up for by the next look at each of these nodes, within a minute.
+                self.sweep_paused(&now).await?;
+                Ok(Some(now))
+            }
+            Applied::Done(_) | Applied::Refused(_) => Ok(None),
         }
     }
 

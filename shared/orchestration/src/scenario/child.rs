@@ -25,7 +25,7 @@ use weir_domain::{
 use weir_store::{Entity as _, Key, NodeKey};
 
 /// The operation that one attempt of a node runs
-pub(super) fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId {
+pub fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId {
     OperationId::derived(parent.millis(), &format!("{parent}/{ordinal}/{attempt}"))
 }
 
@@ -57,8 +57,35 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         | OperationStatus::WaitingGate
         | OperationStatus::WaitingIntervention
         | OperationStatus::Paused
-        | OperationStatus::Verifying => Decided::Later(engine.clock.now() + LOOK_AGAIN),
+        | OperationStatus::Verifying => {
+            hold_as_parent(engine, d.operation, &child).await?;
+            Decided::Later(engine.clock.now() + LOOK_AGAIN)
+        }
     })
+}
+
+/// As what a child is paused that is held because its parent is
+pub const PARENT: &str = "system:parent";
+
+/// Holds the child while its parent is held, and lets it go on when that one goes on. What a person paused stays so
+///
+/// Boxed, since a held child may have children.
+fn hold_as_parent<'a>(
+    engine: &'a Engine,
+    parent: &'a Operation,
+    child: &'a Operation,
+) -> BoxFuture<'a, Result<(), EngineError>> {
+    async move {
+        let (scope, id) = (&child.info.scope, child.info.operation_id);
+        let by_parent = child.paused_by.as_deref() == Some(PARENT);
+        if parent.paused && !child.paused {
+            engine.pause(scope, id, PARENT).await?;
+        } else if !parent.paused && child.paused && by_parent {
+            engine.resume(scope, id).await?;
+        }
+        Ok(())
+    }
+    .boxed()
 }
 
 /// Whether all that follows from the operation's end has been done, its way back included, which uses what the parent
@@ -134,7 +161,7 @@ pub(crate) fn cancel_child<'a>(
         }
         let id = child_id(key.operation, key.ordinal, node.attempt);
         if engine.table.operation_get(&key.scope, id).await?.is_some_and(|child| child.is_active()) {
-            engine.cancel(&key.scope, id, "system:parent").await?;
+            engine.cancel(&key.scope, id, PARENT).await?;
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod retry;
 mod start;
 mod undo;
 
+pub use child::{PARENT, child_id};
 pub(crate) use child::{cancel_child, decide, ended};
 pub(crate) use conclude::{conclude, conclude_rollback};
 pub(crate) use gather::{offers, scenarios};
