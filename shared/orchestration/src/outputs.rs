@@ -75,6 +75,8 @@ const OWN: (u32, u32) = (0, 0);
 
 impl Engine {
     /// Keeps what an operation that has ended gives, taken from what its nodes gave
+    ///
+    /// One that does again what another has left undone gives what that one gave, too: its steps are not run again.
     pub(crate) async fn keep_own_outputs(
         &self,
         operation: &Operation,
@@ -91,7 +93,19 @@ impl Engine {
             let Some(plan_node) = graph.node(node.ordinal) else { continue };
             gave.insert(node.ordinal, self.outputs(id, plan_node, node).await?);
         }
-        let own = collect_outputs(outputs, &graph, &gave);
+        let mut own = match operation.info.retry_of {
+            Some(before) => self.own_outputs(before).await?,
+            None => Map::new(),
+        };
+        for (name, value) in collect_outputs(outputs, &graph, &gave) {
+            match (own.get_mut(&name), value) {
+                // By element, where a step was multiplied: some of them were done before.
+                (Some(Value::Object(known)), Value::Object(more)) => known.extend(more),
+                (_, value) => {
+                    own.insert(name, value);
+                }
+            }
+        }
         let bytes = serde_json::to_vec(&own).map_err(unreadable)?;
         Ok(self.ledger.outputs_put(id, OWN.0, OWN.1, bytes).await?)
     }

@@ -284,6 +284,23 @@ impl Entity for ActiveRun {
     }
 }
 
+/// Which operation does again what another one has left undone: one for each, so that nothing is done again twice
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetriedBy {
+    /// The operation that left something undone
+    pub operation_id: OperationId,
+    /// The operation that does it again
+    pub retry_id: OperationId,
+}
+
+impl Entity for RetriedBy {
+    const KIND: &'static str = "retried";
+
+    fn key(&self, scope: &Scope) -> Key {
+        Key::entity(scope, Self::KIND, self.operation_id)
+    }
+}
+
 /// Who may use a resource that one operation at a time may use: the first; the others wait, in order
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExclusiveQueue {

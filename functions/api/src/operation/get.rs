@@ -13,7 +13,7 @@ use weir_edge::{
     Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     wire::operation::{OperationView, QueuedBehind},
 };
-use weir_orchestration::rollback::rollback_id;
+use weir_orchestration::{rollback::rollback_id, scenario::retried_by};
 use weir_store::{Entity as _, EvidenceRow, Key, Query};
 
 /// An operation leaves a handful of packets
@@ -58,6 +58,9 @@ impl Endpoint for OperationGet {
         if operation.finished && operation.info.operation_type == OperationType::ScenarioRun {
             shown.outputs = cx.engine().own_outputs(operation.info.operation_id).await?;
         }
+        if operation.info.operation_type == OperationType::ScenarioRun && !operation.is_active() {
+            shown.retried_by = retried_by(cx.engine(), &call.scope, operation.info.operation_id).await?;
+        }
         shown.rolled_back_by = rolled_back_by(cx, &operation).await?;
         Ok(shown.into())
     }
@@ -65,20 +68,25 @@ impl Endpoint for OperationGet {
 
 /// What an operation that has not begun waits for
 async fn queued(cx: &Cx, operation: &Operation, shown: &mut OperationView) -> Result<(), Problem> {
-    let behind = cx.engine().behind(operation).await?;
-    let words = behind.iter().map(|it| format!("{} to leave {}", it.operation, it.resource));
+    let behind = behind(cx, operation).await?;
+    let words = behind.iter().map(|it| format!("{} to leave {}", it.operation_id, it.resource));
     let words: Vec<_> = words.collect();
     if !words.is_empty() {
         shown.current_phase = format!("waits for {}", words.join(", "));
     }
-    let behind = behind.into_iter();
+    shown.queued_behind = behind;
+    Ok(())
+}
+
+/// The resources that an operation waits for before it begins, each with who has to leave it first
+pub(super) async fn behind(cx: &Cx, operation: &Operation) -> Result<Vec<QueuedBehind>, Problem> {
+    let behind = cx.engine().behind(operation).await?.into_iter();
     let seen = behind.map(|it| QueuedBehind {
         resource: it.resource,
         operation_id: it.operation,
         before: it.before,
     });
-    shown.queued_behind = seen.collect();
-    Ok(())
+    Ok(seen.collect())
 }
 
 /// The packets that were written for it, the earliest first

@@ -3,7 +3,9 @@ use serde_json::{Value, json};
 use weir_domain::{
     id::OperationId, intent::IntentStatus, operation::OperationStatus, plan::NodeStatus, plan::PlanStatus,
 };
-use weir_edge::wire::{intent::IntentView, operation::OperationView, page::Page, plan::PlanView};
+use weir_edge::wire::{
+    intent::IntentView, operation::OperationView, page::Page, plan::PlanView,
+};
 use weir_testkit::api::Reply;
 
 /// A scenario of three checks, one after the other, behind somebody's agreement
@@ -120,4 +122,128 @@ async fn what_cannot_be_retried_says_why_and_what_to_do_instead() {
     shop.end(running).await;
     let (_, said) = told("alice", running).await;
     assert!(said["detail"].as_str().unwrap().contains("left nothing undone"), "{said}");
+}
+
+/// Why a retry is refused
+async fn refused(shop: &Shop, id: OperationId) -> String {
+    retry(shop, "alice", id).await.expect(409)["detail"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_a_retry_has_done_is_not_done_once_more() {
+    let shop = Shop::open().await;
+    let id = failed(&shop).await;
+    assert_eq!(shop.operation(id).await.retried_by, None);
+    let first: OperationView = retry(&shop, "alice", id).await.read(201);
+    assert_eq!(shop.operation(id).await.retried_by, Some(first.operation_id));
+    shop.begin(first.operation_id).await;
+    agree(&shop).await;
+    shop.job(first.operation_id, "second", false).await;
+    shop.end(first.operation_id).await;
+    let told = refused(&shop, id).await;
+    let expected = format!("was retried by operation `{}`, which ended as failed", first.operation_id);
+    assert!(told.contains(&expected), "{told}");
+
+    let second: OperationView = retry(&shop, "alice", first.operation_id).await.read(201);
+    shop.begin(second.operation_id).await;
+    agree(&shop).await;
+    for check in ["second", "third"] {
+        shop.job(second.operation_id, check, true).await;
+    }
+    shop.end(second.operation_id).await;
+    let told = refused(&shop, first.operation_id).await;
+    assert!(told.contains(&format!("operation `{}` has done the rest", second.operation_id)), "{told}");
+    assert_eq!(shop.operation(second.operation_id).await.status, OperationStatus::Succeeded);
+}
+
+/// A scenario that makes something, which may be done once only, and looks at it
+async fn making(shop: &Shop, once: bool) {
+    let put = async |address: &str, spec: Value| {
+        shop.api.resource(&shop.scope.outer(), address, spec).await;
+    };
+    let with = json!({ "method": "POST", "url": "https://x.example.org", "outputs": { "id": "/id" } });
+    put("job.make", json!({ "capability": "http.call", "idempotent": !once, "with": with })).await;
+    let template = json!({
+        "version": 1, "outputs": { "made": "make.id" },
+        "nodes": [
+            { "id": "make", "type": "job", "job": "job.make" },
+            { "id": "look", "type": "verification", "capability": "verify.http", "depends_on": ["make"] },
+        ],
+    });
+    put("template.make", template).await;
+    let scenario = json!({
+        "version": 1, "target_resource_type": "environment", "actions": ["make"], "template": "template.make",
+        "provides": ["thing"], "risk_metadata": { "level": "low" },
+    });
+    put("scenario.make", scenario).await;
+}
+
+async fn run(shop: &Shop, action: &str) -> OperationId {
+    let body = json!({ "action": action, "target_resource_id": "environment.staging" });
+    let intent: IntentView = shop.api.post("/v1/intents").by("alice").json(&body).send().await.read(201);
+    let path = format!("/v1/plans/{}/operations", intent.plan_id.unwrap());
+    let operation: OperationView = shop.api.post(&path).by("alice").send().await.read(201);
+    shop.begin(operation.operation_id).await;
+    operation.operation_id
+}
+
+#[tokio::test]
+async fn what_may_be_done_once_and_was_begun_is_not_retried() {
+    let shop = Shop::open().await;
+    making(&shop, true).await;
+    let id = run(&shop, "make").await;
+    shop.job(id, "make", false).await;
+    shop.end(id).await;
+    let told = refused(&shop, id).await;
+    assert!(told.contains("`make` of operation") && told.contains("may be done only once"), "{told}");
+    assert_eq!(shop.operation(id).await.retried_by, None);
+    let id = run(&shop, "make").await;
+    shop.job(id, "make", true).await;
+    shop.job(id, "look", false).await;
+    shop.end(id).await;
+    let again: OperationView = retry(&shop, "alice", id).await.read(201);
+    shop.begin(again.operation_id).await;
+    assert_eq!(shop.nodes(again.operation_id).await.keys().collect::<Vec<_>>(), ["look"], "it is done");
+}
+
+#[tokio::test]
+async fn an_operation_of_a_node_that_did_something_once_is_not_run_again_either() {
+    let shop = Shop::open().await;
+    making(&shop, true).await;
+    let nodes = json!([{ "id": "get", "type": "job", "capability": "thing" }]);
+    shop.api.resource(&shop.scope.outer(), "template.outer", json!({ "version": 1, "nodes": nodes })).await;
+    let outer = json!({
+        "version": 1, "target_resource_type": "environment", "actions": ["outer"], "template": "template.outer",
+        "risk_metadata": { "level": "low" },
+    });
+    shop.api.resource(&shop.scope.outer(), "scenario.outer", outer).await;
+    let id = run(&shop, "outer").await;
+    let told = shop.api.cloud.told().operations.clone();
+    let child = told.iter().map(|it| it.operation).find(|it| *it != id).unwrap();
+    shop.begin(child).await;
+    shop.job(child, "make", true).await;
+    shop.job(child, "look", false).await;
+    shop.end(child).await;
+    shop.end(id).await;
+    let told = refused(&shop, id).await;
+    assert!(told.contains("`get.make` of operation"), "{told}");
+}
+
+#[tokio::test]
+async fn a_retry_gives_what_was_given_before_it_too() {
+    let shop = Shop::open().await;
+    making(&shop, false).await;
+    let id = run(&shop, "make").await;
+    let view = shop.operation(id).await;
+    let make = view.nodes.iter().find(|node| node.node_id.as_str() == "make").unwrap();
+    shop.api.cx.ledger().outputs_put(id, make.ordinal, 1, br#"{"id":"t-7"}"#.to_vec()).await.unwrap();
+    shop.job(id, "make", true).await;
+    shop.job(id, "look", false).await;
+    shop.end(id).await;
+    let again: OperationView = retry(&shop, "alice", id).await.read(201);
+    shop.begin(again.operation_id).await;
+    shop.job(again.operation_id, "look", true).await;
+    shop.end(again.operation_id).await;
+    let outputs = shop.operation(again.operation_id).await.outputs;
+    assert_eq!(Value::Object(outputs), json!({ "made": "t-7" }));
 }

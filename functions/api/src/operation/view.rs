@@ -53,6 +53,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
             .then(|| DeploymentId::from(info.operation_id)),
         rollback_of: info.rollback_of,
         retry_of: info.retry_of,
+        retried_by: None,
         rolled_back_by: None,
         actor: info.actor.clone(),
         actor_id: info.actor.id.clone(),

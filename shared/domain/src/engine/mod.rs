@@ -26,7 +26,7 @@ pub use node_update::NodeUpdate;
 pub use operation::{Effective, Operation, OperationInfo, ParentNode};
 pub use operation_update::{OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_RESUME};
 pub use patch::{PatchOn, patch_moves};
-pub use retry::left_undone;
+pub use retry::{begun_once, left_undone};
 
 use crate::time::Millis;
 

@@ -5,7 +5,7 @@
 //! windows and people that it asks may have changed.
 
 use super::NodeRun;
-use crate::plan::{Graph, GraphError, NodeId, NodeType, PlanNode};
+use crate::plan::{Graph, GraphError, Idempotency, NodeId, NodeType, PlanNode};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The part of `graph` that its node runs have left undone, with the gates before it; `None` where nothing is left
@@ -29,6 +29,22 @@ pub fn left_undone(graph: &Graph, runs: &[NodeRun]) -> Result<Option<Graph>, Gra
     };
     let nodes = steps().filter(|(ordinal, _)| kept.contains(ordinal)).map(again).collect();
     Graph::new(nodes).map(Some)
+}
+
+/// The nodes that may be done only once and that somebody has begun, each with its run
+///
+/// What became of one that did not end well is not known: it may have been done all the same.
+pub fn begun_once<'a>(
+    graph: &'a Graph,
+    runs: &'a [NodeRun],
+) -> impl Iterator<Item = (&'a PlanNode, &'a NodeRun)> {
+    let is_begun =
+        |run: &NodeRun| run.started_at.is_some() || run.past.iter().any(|past| past.started_at.is_some());
+    let is_once = |node: &PlanNode| {
+        node.job_contract.as_ref().is_some_and(|contract| contract.idempotency == Idempotency::Once)
+    };
+    let begun = runs.iter().filter(move |run| is_begun(run));
+    begun.filter_map(|run| Some((graph.node(run.ordinal)?, run))).filter(move |(node, _)| is_once(node))
 }
 
 /// For each node, those of `kept` that come before it with none of them in between
@@ -66,9 +82,11 @@ fn nearest(graph: &Graph, kept: &BTreeSet<u32>) -> BTreeMap<u32, BTreeSet<u32>> 
 mod tests {
     use super::*;
     use crate::{
-        engine::Terms,
+        engine::{Past, Terms},
+        failure::FailureSummary,
         gate::{ApprovalGate, GateSpec},
         plan::{Backoff, Executor, NodeStatus, OnFailure},
+        time::Millis,
     };
     use proptest::prelude::*;
 
@@ -161,6 +179,29 @@ mod tests {
         let mut skipped = runs(&graph, &[("c", NodeStatus::Skipped)]);
         skipped.iter_mut().for_each(|run| run.result_id = Some("int_1".to_owned()));
         assert_eq!(left_undone(&graph, &skipped).unwrap(), None);
+    }
+
+    #[test]
+    fn what_may_be_done_once_is_known_by_its_beginning() {
+        let mut nodes = plan().nodes().to_vec();
+        for node in &mut nodes {
+            if let Some(contract) = node.job_contract.as_mut().filter(|_| node.node_id.as_str() != "c") {
+                contract.idempotency = Idempotency::Once;
+            }
+        }
+        let graph = Graph::new(nodes).unwrap();
+        let mut all = runs(&graph, &[]);
+        let begin = |run: &mut NodeRun| run.started_at = Some(Millis(1));
+        let at = |name: &str| usize::try_from(graph.ordinal_of(&id(name)).unwrap()).unwrap() - 1;
+        begin(&mut all[at("ask")]);
+        begin(&mut all[at("b")]);
+        begin(&mut all[at("c")]);
+        all[at("f")].attempt = 1;
+        let error = FailureSummary::new("lease_expired", "it was not heard of");
+        let past = Past { attempt: 1, started_at: Some(Millis(1)), ended_at: Millis(2), error };
+        all[at("d")].past.push(past);
+        let begun: Vec<_> = begun_once(&graph, &all).map(|(node, _)| node.node_id.as_str()).collect();
+        assert_eq!(begun, ["b", "d"], "one that was handed out, and that nobody took, was not begun");
     }
 
     #[test]

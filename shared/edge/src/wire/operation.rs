@@ -85,6 +85,9 @@ pub struct OperationView {
     /// The operation whose undone part it does again
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_of: Option<OperationId>,
+    /// The operation that does again what this one left undone; only when one operation is asked for
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retried_by: Option<OperationId>,
     /// The operation that took it back; only when one operation is asked for
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_by: Option<OperationId>,
@@ -243,7 +246,7 @@ pub struct Wait {
 }
 
 impl Wait {
-    /// What a person can say at the command line to end it
+    /// What a person can say at the command line to end it, or to learn who can
     pub fn command(&self) -> Option<String> {
         if let Some(intervention) = self.intervention_id {
             let may: Vec<_> = self.may.iter().map(|action| action.as_str()).collect();

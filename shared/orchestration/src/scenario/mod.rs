@@ -13,5 +13,5 @@ pub(crate) use child::{cancel_child, decide, ended};
 pub(crate) use conclude::{conclude, conclude_rollback};
 pub(crate) use gather::{offers, scenarios};
 pub(crate) use plan::prepare;
-pub use retry::{RetryFailure, retry_scenario};
+pub use retry::{RetryFailure, retried_by, retry_scenario};
 pub use start::start_scenario;

@@ -2,7 +2,10 @@
 //!
 //! Its plan is made from what the failed one ran at last, patches included. Nothing of the failed one is written to.
 
-use super::start::{Run, made};
+use super::{
+    child::child_id,
+    start::{Run, made},
+};
 use crate::{
     Engine, EngineError,
     delivery::{Origin, keep_snapshot},
@@ -10,18 +13,19 @@ use crate::{
     rollback::rollback_id,
     start::Placed,
 };
+use futures::{FutureExt as _, future::BoxFuture};
 use serde_json::json;
 use std::collections::BTreeSet;
 use weir_domain::{
     actor::Actor,
-    engine::{Operation, left_undone},
+    engine::{NodeRun, Operation, begun_once, left_undone},
     id::{Id as _, IntentId, OperationId, PlanId},
     intent::{Intent, IntentStatus},
     operation::{OperationStatus, OperationType},
-    plan::{GraphError, NodeType, Plan, PlanContext, PlanSnapshot, PlanStatus},
+    plan::{Graph, GraphError, NodeStatus, NodeType, Plan, PlanContext, PlanSnapshot, PlanStatus},
     scope::Scope,
 };
-use weir_store::{Entity as _, Key, Write};
+use weir_store::{Entity as _, Key, RetriedBy, TransactError, Write};
 
 /// Why an operation is not retried
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +42,18 @@ pub enum RetryFailure {
     /// All of it is done
     #[error("operation `{0}` has left nothing undone")]
     Nothing(OperationId),
+    /// Another operation has done what was left
+    #[error("operation `{0}` has left nothing undone: operation `{1}` has done the rest of it")]
+    Done(OperationId, OperationId),
+    /// Another operation was to do what was left, and has left something itself
+    #[error("operation `{0}` was retried by operation `{1}`, which ended as {2}: retry that one")]
+    Retried(OperationId, OperationId, &'static str),
+    /// Something that is left may have been done, and may not be done twice
+    #[error(
+        "`{1}` of operation `{0}` may be done only once, and was begun: find out what it did, and plan anew what is \
+         missing. A step that says `on_failure: pause` waits for a person who may mark it as done"
+    )]
+    Once(OperationId, String),
     /// Something else is planned anew, and not from where it failed
     #[error("operation `{0}` is no run of a scenario: {1}")]
     OtherType(OperationId, &'static str),
@@ -74,16 +90,23 @@ pub async fn retry_scenario(
     {
         return Err(RetryFailure::TakenBack(id, rollback));
     }
+    let own = OperationId::derived(origin.now.0, &origin.seed);
+    if let Some(by) = retried_by(engine, scope, id).await? {
+        return retried(engine, scope, id, own, by).await;
+    }
     let runs = engine.all_nodes(&failed).await?;
-    let left = left_undone(engine.graph_of(&failed).await?.as_ref(), &runs)?;
-    let left = left.ok_or(RetryFailure::Nothing(id))?;
+    let whole = engine.graph_of(&failed).await?;
+    let left = left_undone(&whole, &runs)?.ok_or(RetryFailure::Nothing(id))?;
+    if let Some(name) = not_twice(engine, &failed, &whole, &runs).await? {
+        return Err(RetryFailure::Once(id, name));
+    }
     let graph = PlanSnapshot::new(left).map_err(impossible)?;
     let (intent, plan) = records(engine, &failed, actor, origin, &graph).await?;
     let PlanContext::Scenario(context) = &plan.context else {
         return Err(impossible("its plan runs no scenario").into());
     };
     keep_snapshot(engine, &graph).await?;
-    let operation_id = OperationId::derived(origin.now.0, &origin.seed);
+    let operation_id = own;
     let run = Run { operation_id, plan: &plan, intent: &intent, context, graph: &graph, retry_of: Some(id) };
     let made = made(scope, actor, origin, &run)?;
     let metadata = json!({
@@ -93,9 +116,117 @@ pub async fn retry_scenario(
     let writes = vec![
         Write::Create(record(scope, &intent)?),
         Write::Create(record(scope, &plan)?),
+        Write::Create(record(scope, &RetriedBy { operation_id: id, retry_id: operation_id })?),
         engine.audit(scope, actor, "operation.retry", subject, metadata, origin.request_id)?,
     ];
-    Ok(engine.place(made, writes).await?)
+    match engine.place(made, writes).await {
+        // Somebody else's retry was recorded between the look and the write, and has ended already.
+        Err(EngineError::Transact(TransactError::Conflict(at))) => {
+            match retried_by(engine, scope, id).await? {
+                Some(by) => retried(engine, scope, id, own, by).await,
+                None => Err(EngineError::from(TransactError::Conflict(at)).into()),
+            }
+        }
+        placed => Ok(placed?),
+    }
+}
+
+/// The operation that does again what `id` has left undone, if there is one
+pub async fn retried_by(
+    engine: &Engine,
+    scope: &Scope,
+    id: OperationId,
+) -> Result<Option<OperationId>, EngineError> {
+    let found = engine.table.read::<RetriedBy>(&Key::entity(scope, RetriedBy::KIND, id)).await?;
+    Ok(found.map(|(found, _)| found.retry_id))
+}
+
+/// What is answered to who asks for a retry of `id`, which `by` was made for
+async fn retried(
+    engine: &Engine,
+    scope: &Scope,
+    id: OperationId,
+    own: OperationId,
+    by: OperationId,
+) -> Result<Placed, RetryFailure> {
+    let found = engine.operation(scope, by).await?;
+    match found.status {
+        _ if by == own => Ok(Placed::Own(own)),
+        OperationStatus::Succeeded => Err(RetryFailure::Done(id, by)),
+        OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
+            Err(RetryFailure::Retried(id, by, found.status.as_str()))
+        }
+        OperationStatus::Created
+        | OperationStatus::Queued
+        | OperationStatus::Running
+        | OperationStatus::WaitingGate
+        | OperationStatus::WaitingIntervention
+        | OperationStatus::Paused
+        | OperationStatus::Verifying => Ok(Placed::Other(by)),
+    }
+}
+
+/// Something that a retry of `operation` would do a second time though it may be done only once, by name
+async fn not_twice(
+    engine: &Engine,
+    operation: &Operation,
+    graph: &Graph,
+    runs: &[NodeRun],
+) -> Result<Option<String>, EngineError> {
+    let mut begun = begun_once(graph, runs).filter(|(_, run)| !run.is_satisfying());
+    if let Some((node, _)) = begun.next() {
+        return Ok(Some(node.node_id.to_string()));
+    }
+    let is_left = |run: &&NodeRun| run.terms.kind == NodeType::SubOperation && !run.is_satisfying();
+    for run in runs.iter().filter(is_left) {
+        let Some(node) = graph.node(run.ordinal) else { continue };
+        for attempt in 1..=run.attempt {
+            let id = child_id(operation.info.operation_id, run.ordinal, attempt);
+            if let Some(name) = done_in(engine, &operation.info.scope, id).await? {
+                return Ok(Some(format!("{}.{name}", node.node_id)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Something that the operation `id` of a node has begun and that may be done only once, by name: all of it is run again
+///
+/// What was done and then undone by its way back is not there any more.
+fn done_in<'a>(
+    engine: &'a Engine,
+    scope: &'a Scope,
+    id: OperationId,
+) -> BoxFuture<'a, Result<Option<String>, EngineError>> {
+    async move {
+        let Some(child) = engine.table.operation_get(scope, id).await.map_err(EngineError::from)? else {
+            return Ok(None);
+        };
+        let graph = engine.graph_of(&child).await?;
+        let runs = engine.all_nodes(&child).await?;
+        let back = match rollback_id(&child) {
+            Some(back) => engine.table.operation_get(scope, back).await?,
+            None => None,
+        };
+        let is_back = back.is_some_and(|back| back.status == OperationStatus::Succeeded);
+        let mut there = begun_once(&graph, &runs).filter(|(node, run)| {
+            !(is_back && run.status == NodeStatus::Succeeded && node.compensation.is_some())
+        });
+        if let Some((node, _)) = there.next() {
+            return Ok(Some(node.node_id.to_string()));
+        }
+        for run in runs.iter().filter(|run| run.terms.kind == NodeType::SubOperation) {
+            let is_undone = is_back && run.status == NodeStatus::Succeeded;
+            let Some(node) = graph.node(run.ordinal).filter(|_| !is_undone) else { continue };
+            for attempt in 1..=run.attempt {
+                if let Some(name) = done_in(engine, scope, child_id(id, run.ordinal, attempt)).await? {
+                    return Ok(Some(format!("{}.{name}", node.node_id)));
+                }
+            }
+        }
+        Ok(None)
+    }
+    .boxed()
 }
 
 fn allowed(failed: &Operation) -> Result<(), RetryFailure> {

@@ -44,6 +44,7 @@ pub(crate) fn operation(
         deployment_id: None,
         rollback_of: None,
         retry_of: None,
+        retried_by: None,
         rolled_back_by: None,
         actor: Actor::system("test"),
         actor_id: "test".to_owned(),

@@ -21,6 +21,9 @@ pub fn operation_tree(operation: &OperationView, style: Style) -> String {
     for (name, value) in &operation.outputs {
         branches.push(Branch::line(format!("gave {} = {}", plain(name), plain(&value.to_string()))));
     }
+    if let Some(again) = operation.retried_by {
+        branches.push(Branch::line(format!("{} retried by {again}", style.dim("↻"))));
+    }
     if let Some(undone) = operation.rolled_back_by {
         branches.push(Branch::line(format!("{} rolled back by {undone}", style.bad("↩"))));
     }
