@@ -96,14 +96,15 @@ pub fn require(actor: &Actor, permission: &str) -> Result<(), Problem> {
     if held.into_iter().any(|role| role.allows(permission)) {
         return Ok(());
     }
-    let able: Vec<_> =
-        ROLES.iter().filter(|role| role.allows(permission)).map(|role| format!("`{}`", role.name)).collect();
-    let detail = format!(
-        "`{}` lacks the permission `{permission}`, which these roles have: {}",
-        actor.id,
-        able.join(", ")
-    );
+    let (actor, able) = (&actor.id, able(permission));
+    let detail = format!("`{actor}` lacks the permission `{permission}`, which these roles have: {able}");
     Err(Problem::new(Kind::Forbidden, detail))
+}
+
+/// The roles that have `permission`, in words
+pub fn able(permission: &str) -> String {
+    let able = ROLES.iter().filter(|role| role.allows(permission));
+    able.map(|role| format!("`{}`", role.name)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@ use serde_json::json;
 use weir_domain::{
     id::OperationId,
     operation::{Held, OperationStatus},
+    time::Millis,
 };
 use weir_edge::wire::{explain::Explanation, operation::WaitKind};
 
@@ -42,7 +43,23 @@ async fn a_pause_says_by_whom_and_what_lets_it_go_on() {
     let Some(Held::Paused { by, since }) = found.held else { panic!("{:?}", found.held) };
     assert_eq!((by.as_str(), since.is_some()), ("bob", true));
     assert_eq!(found.commands, [format!("weir operation resume {id}")]);
-    assert_eq!(found.earliest.unwrap().node_id.as_str(), "deploy.stg-1");
+    let earliest = found.earliest.unwrap();
+    assert_eq!((earliest.node_id.as_str(), earliest.after_held), ("deploy.stg-1", true));
+    shop.claim("stg-1").await;
+    shop.api.post(&format!("/v1/operations/{id}/cancel")).by("bob").json(&json!({})).send().await.expect(202);
+    let found = explain(&shop, id).await;
+    assert!(matches!(found.held, Some(Held::Ending { .. })), "{:?}", found.held);
+    assert_eq!(found.earliest, None, "nothing of it begins any more");
+}
+
+#[tokio::test]
+async fn where_no_agent_is_heard_of_nothing_starts_now() {
+    let shop = Shop::open().await;
+    let id = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    assert!(!explain(&shop, id).await.earliest.unwrap().after_agent);
+    shop.api.clock.advance(Millis::from_secs(3_600));
+    let earliest = explain(&shop, id).await.earliest.unwrap();
+    assert_eq!((earliest.node_id.as_str(), earliest.after_agent), ("deploy.stg-1", true));
 }
 
 #[tokio::test]

@@ -135,6 +135,9 @@ async fn what_a_node_runs_is_held_and_let_go_with_its_operation() {
     assert_eq!((view.status, view.paused_by.as_deref()), (OperationStatus::Paused, Some("system:parent")));
     shop.job(inner, "first", true).await;
     assert_eq!(shop.nodes(inner).await["second"], NodeStatus::Pending, "what was handed out went on");
+    let explained = shop.api.get(&format!("/v1/operations/{inner}/explain")).by("viewer").send().await;
+    let commands = explained.expect(200)["commands"].clone();
+    assert_eq!(commands, json!([format!("weir operation resume {outer}")]));
     ask(&shop, "bob", outer, "resume", json!({})).await.expect(200);
     assert_eq!(shop.nodes(inner).await["second"], NodeStatus::Ready);
 }

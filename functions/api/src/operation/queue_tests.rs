@@ -3,7 +3,7 @@
 use crate::fixture::Shop;
 use serde_json::{Value, json};
 use weir_domain::{id::OperationId, operation::OperationStatus, plan::NodeStatus, time::Millis};
-use weir_edge::wire::{intent::IntentView, operation::OperationView};
+use weir_edge::wire::{explain::Explanation, intent::IntentView, operation::OperationView};
 use weir_store::{ExclusiveQueue, Key, Record, Table as _, Write};
 
 /// Scenarios that look at one target, `stg-1` of which is exclusive
@@ -52,6 +52,12 @@ async fn operations_on_an_exclusive_resource_run_in_the_order_in_which_they_came
         (OperationStatus::Queued, second, 2)
     );
     assert_eq!(waits.current_phase, format!("waits for {second} to leave target.staging.stg-1"));
+    let path = format!("/v1/operations/{second}/explain");
+    let why: Explanation = shop.api.get(&path).by("viewer").send().await.read(200);
+    assert_eq!(why.queued_behind[0].resource.to_string(), "target.staging.stg-1");
+    assert_eq!(why.commands, [format!("weir explain {first}")]);
+    let earliest = why.earliest.unwrap();
+    assert_eq!((earliest.node_id.as_str(), earliest.after_held), ("look", true), "not now");
     for (done, next) in [(first, second), (second, third)] {
         assert_eq!(status(&shop, next).await, OperationStatus::Queued);
         shop.job(done, "look", true).await;

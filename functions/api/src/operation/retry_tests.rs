@@ -4,7 +4,7 @@ use weir_domain::{
     id::OperationId, intent::IntentStatus, operation::OperationStatus, plan::NodeStatus, plan::PlanStatus,
 };
 use weir_edge::wire::{
-    intent::IntentView, operation::OperationView, page::Page, plan::PlanView,
+    explain::Explanation, intent::IntentView, operation::OperationView, page::Page, plan::PlanView,
 };
 use weir_testkit::api::Reply;
 
@@ -124,6 +124,10 @@ async fn what_cannot_be_retried_says_why_and_what_to_do_instead() {
     assert!(said["detail"].as_str().unwrap().contains("left nothing undone"), "{said}");
 }
 
+async fn explain(shop: &Shop, id: OperationId) -> Explanation {
+    shop.api.get(&format!("/v1/operations/{id}/explain")).by("viewer").send().await.read(200)
+}
+
 /// Why a retry is refused
 async fn refused(shop: &Shop, id: OperationId) -> String {
     retry(shop, "alice", id).await.expect(409)["detail"].as_str().unwrap().to_owned()
@@ -134,6 +138,9 @@ async fn what_a_retry_has_done_is_not_done_once_more() {
     let shop = Shop::open().await;
     let id = failed(&shop).await;
     assert_eq!(shop.operation(id).await.retried_by, None);
+    let why = explain(&shop, id).await;
+    assert_eq!(why.commands, [format!("weir operation retry {id}")]);
+    assert!(why.failure.is_some_and(|it| it.message.contains("503 three times")));
     let first: OperationView = retry(&shop, "alice", id).await.read(201);
     assert_eq!(shop.operation(id).await.retried_by, Some(first.operation_id));
     shop.begin(first.operation_id).await;
@@ -221,6 +228,10 @@ async fn an_operation_of_a_node_that_did_something_once_is_not_run_again_either(
     let told = shop.api.cloud.told().operations.clone();
     let child = told.iter().map(|it| it.operation).find(|it| *it != id).unwrap();
     shop.begin(child).await;
+    let why = explain(&shop, id).await;
+    let [obstacle] = why.waits.as_slice() else { panic!("{why:?}") };
+    assert_eq!(obstacle.wait.operation_id, Some(child));
+    assert_eq!(why.commands, [format!("weir explain {child}")]);
     shop.job(child, "make", true).await;
     shop.job(child, "look", false).await;
     shop.end(child).await;

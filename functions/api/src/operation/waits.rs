@@ -6,15 +6,18 @@ use weir_domain::{
     delivery::Agent,
     engine::{NodeRun, Operation},
     gate::{Gate, GateAnswer, GateSpec},
+    id::OperationId,
     intervention::{Intervention, intervention_id},
     plan::{Executor, Graph, NodeStatus, NodeType, PlanNode},
+    scope::Scope,
     time::{Millis, Time},
 };
 use weir_edge::{
     Cx, Problem,
+    authz::able,
     wire::operation::{Wait, WaitKind},
 };
-use weir_orchestration::gates::ask;
+use weir_orchestration::{gates::ask, scenario::child_id};
 use weir_store::{Entity as _, Key, Query};
 
 /// The list that every agent stands in, and how many of it are read
@@ -24,9 +27,16 @@ const AGENTS_MAX: usize = 1_000;
 /// What has to be known to say what the nodes of an operation wait for: read only where a node asks for it
 pub(super) struct Facts {
     now: Millis,
+    operation: OperationId,
     gates: BTreeMap<u32, (Option<Gate>, GateAnswer)>,
     interventions: BTreeMap<u32, Intervention>,
     agents: Vec<Agent>,
+}
+
+/// The agents of the scope, each with what it serves and when it was heard of last
+pub(super) async fn agents(cx: &Cx, scope: &Scope) -> Result<Vec<Agent>, Problem> {
+    let all = Query::Lists(vec![Key::list(scope, Agent::KIND, AGENTS_LIST)]);
+    Ok(cx.table().list::<Agent>(&all, None, AGENTS_MAX).await?.0)
 }
 
 impl Facts {
@@ -39,8 +49,13 @@ impl Facts {
         now: Millis,
     ) -> Result<Self, Problem> {
         let scope = &operation.info.scope;
-        let mut facts =
-            Self { now, gates: BTreeMap::new(), interventions: BTreeMap::new(), agents: Vec::new() };
+        let mut facts = Self {
+            now,
+            operation: operation.info.operation_id,
+            gates: BTreeMap::new(),
+            interventions: BTreeMap::new(),
+            agents: Vec::new(),
+        };
         for node in nodes.iter().filter(|node| node.awaits_person()) {
             let id = intervention_id(operation.info.operation_id, node.ordinal, node.attempt);
             let found = cx.table().read::<Intervention>(&Key::entity(scope, Intervention::KIND, id)).await?;
@@ -54,8 +69,7 @@ impl Facts {
             node.status == NodeStatus::Ready && matches!(node.terms.runs, Executor::Agent(_))
         };
         if nodes.iter().any(unclaimed) {
-            let all = Query::Lists(vec![Key::list(scope, Agent::KIND, AGENTS_LIST)]);
-            facts.agents = cx.table().list::<Agent>(&all, None, AGENTS_MAX).await?.0;
+            facts.agents = agents(cx, scope).await?;
         }
         Ok(facts)
     }
@@ -114,6 +128,7 @@ impl Facts {
             gate_id: None,
             intervention_id: None,
             may: Vec::new(),
+            operation_id: None,
         }
     }
 
@@ -148,6 +163,7 @@ impl Facts {
             gate_id: None,
             intervention_id: None,
             may: Vec::new(),
+            operation_id: None,
         };
         if node.awaits_person() {
             return self.person(node, wait);
@@ -170,11 +186,12 @@ impl Facts {
             return Wait { until: node.deadline.map(Into::into), ..wait(WaitKind::Worker, what, who) };
         }
         match node.terms.kind {
-            NodeType::SubOperation => wait(
-                WaitKind::SubOperation,
-                "another operation to end".to_owned(),
-                "whoever that one waits for".to_owned(),
-            ),
+            NodeType::SubOperation => {
+                let child = child_id(self.operation, node.ordinal, node.attempt);
+                let what = format!("operation {child} to end");
+                let who = "whoever that one waits for".to_owned();
+                Wait { operation_id: Some(child), ..wait(WaitKind::SubOperation, what, who) }
+            }
             NodeType::Gate => {
                 wait(WaitKind::Approval, "its gate to open".to_owned(), "nobody yet".to_owned())
             }
@@ -209,7 +226,7 @@ impl Facts {
             Some(error) => format!("a person, since it failed: {}", error.message),
             None => "a person to do it".to_owned(),
         };
-        let who = "whoever may decide interventions".to_owned();
+        let who = format!("anyone with one of the roles {}", able("intervention:decide"));
         let waits = wait(WaitKind::Intervention, what, who);
         match self.interventions.get(&node.ordinal) {
             Some(found) => Wait {

@@ -93,7 +93,7 @@ async fn an_operation_is_held_and_goes_on() {
     let server = Server::start().await;
     let (_, operation) = waiting(&server).await;
     let paused = weir(&server, "alice", &["operation", "pause", &operation, "-m", "lunch"]).await;
-    assert_eq!((paused.code, paused.out.contains("nothing further begins")), (0, true), "{paused:?}");
+    assert_eq!((paused.code, paused.out.contains("nothing further is")), (0, true), "{paused:?}");
     assert!(paused.err.contains(&format!("weir operation resume {operation}")), "{paused:?}");
     let shown = weir(&server, "alice", &["operation", "show", &operation]).await;
     assert!(shown.out.contains("paused"), "{shown:?}");

@@ -46,7 +46,7 @@ pub enum Held {
         /// Who
         by: String,
     },
-    /// Somebody paused it: nothing further begins until it is resumed
+    /// Somebody paused it: what has been handed out goes on, and nothing further is until it is resumed
     Paused {
         /// Who
         by: String,
@@ -95,6 +95,12 @@ pub struct EarliestStart {
     /// Only after work that is under way now has ended, and nobody knows when that will be
     #[serde(default)]
     pub after_running: bool,
+    /// Only after what holds the operation as a whole: it is resumed, or others have left what it needs for itself alone
+    #[serde(default)]
+    pub after_held: bool,
+    /// Only after an agent is online that serves its target and can do it
+    #[serde(default)]
+    pub after_agent: bool,
 }
 
 /// From when on a node could run, and on what that depends
@@ -103,19 +109,28 @@ struct From {
     at: Millis,
     after: BTreeSet<u32>,
     running: bool,
+    unserved: bool,
 }
 
 /// The earliest time at which the next piece of work could begin; none where nothing is left that could
 ///
 /// Computed forward over the plan: what waits for people is taken to be done at once, a gate that opens by itself at
 /// the first time from which on it does, and work that runs to end now. So it is a lower bound, and `after` and
-/// `after_running` say on what it rests.
+/// `after_running` say on what it rests. What holds the operation as a whole, and a target that no agent serves now, end
+/// at once, too, and are said; of one that is to end nothing further begins.
 pub fn earliest_start(
     graph: &Graph,
     nodes: &BTreeMap<u32, &NodeRun>,
+    held: Option<&Held>,
     opens: impl Fn(u32, Millis) -> Opens,
+    is_served: impl Fn(&PlanNode) -> bool,
     now: Millis,
 ) -> Option<EarliestStart> {
+    let after_held = match held {
+        Some(Held::Ending { .. }) => return None,
+        Some(Held::Paused { .. } | Held::Queued { .. }) => true,
+        Some(Held::Beginning {}) | None => false,
+    };
     let mut ends: BTreeMap<u32, Option<From>> = BTreeMap::new();
     let mut best: Option<(From, u32)> = None;
     for ordinal in graph.in_order() {
@@ -128,9 +143,10 @@ pub fn earliest_start(
             (None, None) => None,
             (None, Some(begins)) => {
                 let begins = held_back(begins, run);
-                if is_work_to_begin(plan_node, run)
-                    && best.as_ref().is_none_or(|(best, _)| begins.is_before(best))
-                {
+                let is_next = is_work_to_begin(plan_node, run);
+                let unserved = begins.unserved || (is_next && !is_served(plan_node));
+                let begins = From { unserved, ..begins };
+                if is_next && best.as_ref().is_none_or(|(best, _)| begins.is_before(best)) {
                     best = Some((begins.clone(), ordinal));
                 }
                 passed(begins, ordinal, plan_node, run, &opens)
@@ -145,17 +161,20 @@ pub fn earliest_start(
         at: from.at.into(),
         after: from.after.iter().filter_map(name).collect(),
         after_running: from.running,
+        after_held,
+        after_agent: from.unserved,
     })
 }
 
 impl From {
     fn now(now: Millis) -> Self {
-        Self { at: now, after: BTreeSet::new(), running: false }
+        Self { at: now, after: BTreeSet::new(), running: false, unserved: false }
     }
 
     /// Earlier, or as early and depending on less
     fn is_before(&self, other: &Self) -> bool {
-        (self.at, self.after.len(), self.running) < (other.at, other.after.len(), other.running)
+        let order = |it: &Self| (it.at, it.unserved, it.after.len(), it.running);
+        order(self) < order(other)
     }
 }
 
@@ -166,6 +185,7 @@ fn begins(dependencies: &BTreeSet<u32>, ends: &BTreeMap<u32, Option<From>>, now:
         let end = ends.get(dependency).and_then(Option::as_ref)?;
         from.at = from.at.max(end.at);
         from.running |= end.running;
+        from.unserved |= end.unserved;
         from.after.extend(&end.after);
     }
     Some(from)

@@ -73,7 +73,9 @@ fn earliest(runs: &[NodeRun], approval: Opens, freeze: impl Fn(Millis) -> Opens)
     let nodes = runs.iter().map(|run| (run.ordinal, run)).collect();
     let named = |ordinal: u32| graph.node(ordinal).unwrap().node_id.to_string();
     let opens = |ordinal, at| if named(ordinal) == "approval" { approval } else { freeze(at) };
-    let Some(found) = earliest_start(&graph, &nodes, opens, NOW) else { return "nothing".to_owned() };
+    let Some(found) = earliest_start(&graph, &nodes, None, opens, |_| true, NOW) else {
+        return "nothing".to_owned();
+    };
     let after: Vec<String> = found.after.iter().map(ToString::to_string).collect();
     let running = if found.after_running { " (running)" } else { "" };
     format!("{} at +{} after [{}]{running}", found.node_id, (found.at.millis() - NOW).0, after.join(","))
@@ -139,10 +141,45 @@ fn a_patched_plan_is_followed_in_the_order_in_which_its_nodes_wait() {
     let next = |ended: &[&str]| {
         let runs: Vec<_> = ended.iter().map(|name| run(&graph, name, NodeStatus::Succeeded)).collect();
         let nodes = runs.iter().map(|run| (run.ordinal, run)).collect();
-        earliest_start(&graph, &nodes, |_, at| Opens::At(at), NOW).map(|found| found.node_id.to_string())
+        earliest_start(&graph, &nodes, None, |_, at| Opens::At(at), |_| true, NOW)
+            .map(|found| found.node_id.to_string())
     };
     assert_eq!(next(&[]).as_deref(), Some("a"));
     assert_eq!(next(&["a"]).as_deref(), Some("x"));
     assert_eq!(next(&["a", "x"]).as_deref(), Some("b"));
     assert_eq!(next(&["a", "x", "b"]), None);
+}
+
+#[test]
+fn what_holds_the_whole_operation_holds_its_next_piece_of_work() {
+    let graph = graph();
+    let runs = [];
+    let nodes: BTreeMap<u32, &NodeRun> = runs.iter().map(|run: &NodeRun| (run.ordinal, run)).collect();
+    let asked = |held: Option<Held>| {
+        earliest_start(&graph, &nodes, held.as_ref(), |_, at| Opens::At(at), |_| true, NOW)
+            .map(|found| (found.node_id.to_string(), found.after_held))
+    };
+    let by = || "bob".to_owned();
+    let deploy = |after_held| Some(("deploy".to_owned(), after_held));
+    assert_eq!(asked(None), deploy(false));
+    assert_eq!(asked(Some(Held::Beginning {})), deploy(false), "that ends by itself");
+    assert_eq!(asked(Some(Held::Paused { by: by(), since: None })), deploy(true));
+    assert_eq!(asked(Some(Held::Queued { behind: vec![OperationId::new(1, 2)] })), deploy(true));
+    assert_eq!(asked(Some(Held::Ending { by: by() })), None, "nothing of it begins any more");
+}
+
+#[test]
+fn what_no_agent_does_now_comes_after_what_one_does() {
+    use NodeType::Job;
+    let graph =
+        Graph::new(vec![node("a", Job, &[]), node("check", Job, &["a"]), node("b", Job, &[])]).unwrap();
+    let nodes = BTreeMap::new();
+    let next = |served: &[&str]| {
+        let is_served = |node: &PlanNode| served.contains(&node.node_id.as_str());
+        let found = earliest_start(&graph, &nodes, None, |_, at| Opens::At(at), is_served, NOW).unwrap();
+        (found.node_id.to_string(), found.after_agent)
+    };
+    assert_eq!(next(&["a", "b", "check"]), ("a".to_owned(), false));
+    assert_eq!(next(&["b", "check"]), ("b".to_owned(), false));
+    assert_eq!(next(&["check"]), ("a".to_owned(), true), "what comes after it waits for the agent, too");
 }

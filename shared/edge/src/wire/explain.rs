@@ -1,9 +1,10 @@
 //! Why an operation is not further, and when it could be
 
-use super::operation::Wait;
+use super::operation::{QueuedBehind, Wait};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use weir_domain::{
+    failure::FailureSummary,
     id::OperationId,
     operation::{EarliestStart, Held, OperationStatus},
     time::Time,
@@ -24,6 +25,12 @@ pub struct Explanation {
     /// What holds it as a whole
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// The resources that it waits for before it begins, each with who has to leave it first
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub queued_behind: Vec<QueuedBehind>,
+    /// Why it did not succeed, once it has ended
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<FailureSummary>,
     /// Everything that its nodes wait for now
     pub waits: Vec<Obstacle>,
     /// When the next piece of work could begin; absent where none is left that could

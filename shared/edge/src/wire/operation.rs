@@ -243,6 +243,9 @@ pub struct Wait {
     /// What may be decided there
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may: Vec<InterventionAction>,
+    /// The operation that has to end
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
 }
 
 impl Wait {
@@ -251,6 +254,9 @@ impl Wait {
         if let Some(intervention) = self.intervention_id {
             let may: Vec<_> = self.may.iter().map(|action| action.as_str()).collect();
             return Some(format!("weir intervention decide {intervention} {}", may.join("|")));
+        }
+        if let Some(operation) = self.operation_id {
+            return Some(format!("weir explain {operation}"));
         }
         let gate = self.gate_id.filter(|_| matches!(self.kind, WaitKind::Approval | WaitKind::Manual));
         gate.map(|gate| format!("weir approve {gate}"))

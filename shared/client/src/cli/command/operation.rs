@@ -42,7 +42,7 @@ pub enum Operation {
     Watch(Watch),
     /// Ask that an operation ends
     Cancel(Wish),
-    /// Hold an operation: what runs goes on, and nothing further begins
+    /// Hold an operation and those that its nodes run: what has been handed out goes on, nothing further is
     Pause(Wish),
     /// Let a paused operation go on
     Resume(Wish),
@@ -164,7 +164,10 @@ async fn pause(session: &mut Session, wish: &Wish) -> Result<Exit, Failure> {
     let body = OperationHold { reason: wish.reason.clone() };
     let operation = client.operation_pause(id, &body, &IdempotencyKey::random()).await?;
     session.show(&operation, |operation, _| {
-        format!("{id}  {}  paused: nothing further begins\n", plain(&operation.title))
+        format!(
+            "{id}  {}  paused: what has been handed out goes on, nothing further is\n",
+            plain(&operation.title)
+        )
     })?;
     session.next("let it go on", &format!("weir operation resume {id}"));
     Ok(Exit::Done)
@@ -244,35 +247,29 @@ pub async fn explain(session: &mut Session, command: &Explain) -> Result<Exit, F
     if found.status.is_terminal() && !session.is_json() {
         let operation = client.operation_show(command.operation).await?;
         session.show(&operation, render::ending)?;
-        return Ok(Exit::Done);
+    } else {
+        session.show(&found, explained)?;
     }
-    // Which resource it waits for, and how many are before it, is told with the operation.
-    let queued = match &found.held {
-        Some(Held::Queued { .. }) if !session.is_json() => {
-            client.operation_show(command.operation).await?.queued_behind
-        }
-        _ => Vec::new(),
-    };
-    session.show(&found, |found, style| explained(found, &queued, style))?;
     for command in &found.commands {
         session.next("what can be done", command);
     }
     Ok(Exit::Done)
 }
 
-fn explained(found: &Explanation, queued: &[QueuedBehind], style: Style) -> String {
+fn explained(found: &Explanation, style: Style) -> String {
     let age = style.since(found.since).map(|age| format!(" · {age}")).unwrap_or_default();
     let mut text = format!("{}{age} · {}\n", style.strong(found.status.as_str()), plain(&found.title));
     let held = match &found.held {
-        Some(Held::Paused { by, .. }) => Some(format!("paused by {by}: nothing further begins")),
-        Some(Held::Ending { by }) => Some(format!("asked to end by {by}: nothing further begins")),
-        Some(Held::Queued { .. }) if !queued.is_empty() => {
-            let queued: Vec<String> = queued.iter().map(render::queued).collect();
-            Some(queued.join("; "))
+        Some(Held::Paused { by, .. }) => {
+            Some(format!("paused by {by}: what has been handed out goes on, nothing further is"))
         }
-        Some(Held::Queued { behind }) => {
+        Some(Held::Ending { by }) => Some(format!("asked to end by {by}: nothing further begins")),
+        Some(Held::Queued { behind }) if found.queued_behind.is_empty() => {
             let behind: Vec<String> = behind.iter().map(ToString::to_string).collect();
             Some(format!("queued behind {}", behind.join(", ")))
+        }
+        Some(Held::Queued { .. }) => {
+            Some(found.queued_behind.iter().map(render::queued).collect::<Vec<_>>().join("; "))
         }
         Some(Held::Beginning {}) => Some("its nodes are being put".to_owned()),
         None => None,
@@ -296,14 +293,26 @@ fn explained(found: &Explanation, queued: &[QueuedBehind], style: Style) -> Stri
     text
 }
 
-/// `deploy.prd-1 now, when approval is decided`
+/// `deploy.prd-1 now, when approval is done`; not "now" where it rests on more than what people can decide at once
 fn earliest(found: &Explanation, style: Style) -> String {
     let Some(start) = &found.earliest else { return "nothing is left that could begin".to_owned() };
-    let is_now = style.now.is_none_or(|now| start.at <= now);
-    let when = if is_now { "now".to_owned() } else { format!("not before {}", date_time(start.at)) };
-    let after: Vec<String> = start.after.iter().map(ToString::to_string).collect();
-    let after =
-        if after.is_empty() { String::new() } else { format!(", when {} is done", after.join(" and ")) };
+    let mut first = match &found.held {
+        Some(Held::Paused { .. }) => vec!["it is resumed".to_owned()],
+        Some(Held::Queued { .. }) => {
+            let line = |it: &QueuedBehind| format!("{} has left {}", it.operation_id, it.resource);
+            found.queued_behind.iter().map(line).collect()
+        }
+        Some(Held::Ending { .. } | Held::Beginning {}) | None => Vec::new(),
+    };
+    first.extend(start.after_agent.then(|| "an agent that serves its target is online".to_owned()));
+    let is_due = style.now.is_none_or(|now| start.at <= now);
+    let when = match (is_due, first.is_empty() && !start.after_held) {
+        (false, _) => format!(" not before {}", date_time(start.at)),
+        (true, true) => " now".to_owned(),
+        (true, false) => String::new(),
+    };
+    first.extend(start.after.iter().map(|node| format!("{node} is done")));
+    let first = if first.is_empty() { String::new() } else { format!(", when {}", first.join(" and ")) };
     let running = if start.after_running { ", after what runs now" } else { "" };
-    format!("{} {when}{after}{running}", start.node_id)
+    format!("{}{when}{first}{running}", start.node_id)
 }

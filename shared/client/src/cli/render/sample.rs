@@ -138,6 +138,7 @@ pub(crate) fn waiting() -> OperationView {
         gate_id: Some(GateId::new(1, 7)),
         intervention_id: None,
         may: Vec::new(),
+        operation_id: None,
     };
     approval.waits_for = Some(wait.clone());
     let mut nodes = vec![
