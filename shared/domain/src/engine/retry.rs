@@ -187,6 +187,7 @@ mod tests {
         for node in &mut nodes {
             if let Some(contract) = node.job_contract.as_mut().filter(|_| node.node_id.as_str() != "c") {
                 contract.idempotency = Idempotency::Once;
+                contract.attempts = 1;
             }
         }
         let graph = Graph::new(nodes).unwrap();

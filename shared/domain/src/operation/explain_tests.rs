@@ -3,6 +3,7 @@ use crate::{
     engine::Terms,
     failure::FailureSummary,
     gate::{FreezeGate, GateSpec},
+    id::Id as _,
     plan::{
         Backoff, Executor, Idempotency, JobContract, OnFailure, PatchChanges,
         patch::{Rewired, apply},
