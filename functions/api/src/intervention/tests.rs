@@ -220,3 +220,31 @@ async fn an_attempt_that_was_given_up_and_ends_well_after_all_needs_nobody() {
     assert_eq!(shop.nodes(id).await["deploy.stg-1"], NodeStatus::Succeeded);
     assert_eq!(open(&shop).await, []);
 }
+
+#[tokio::test]
+async fn a_manual_step_that_nobody_does_in_its_time_fails() {
+    let shop = Shop::open().await;
+    let mut template = template(true);
+    for node in template["nodes"].as_array_mut().unwrap() {
+        if node["id"] == "unplug" {
+            node["deadline_s"] = json!(3_600);
+        }
+    }
+    shop.api.resource(&shop.scope.outer(), "template.deploy-host", template).await;
+    let id = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let later = async |seconds: i64| {
+        shop.api.clock.advance(weir_domain::time::Millis::from_secs(seconds));
+        shop.api.cx.engine().reconcile().await.unwrap();
+    };
+    later(3_500).await;
+    assert_eq!(open(&shop).await.len(), 1, "there is time left");
+    later(200).await;
+    assert_eq!(open(&shop).await, []);
+    let view = shop.operation(id).await;
+    let node = view.nodes.iter().find(|node| node.node_id.as_str() == "unplug.stg-1").unwrap();
+    assert_eq!(
+        (node.status, node.error.as_ref().unwrap().code.as_str()),
+        (NodeStatus::Failed, "deadline_passed")
+    );
+    assert_eq!(shop.nodes(id).await["deploy.stg-1"], NodeStatus::Skipped);
+}

@@ -94,7 +94,10 @@ fn template(inputs: &[(&str, &str, InputType, bool)], graph: &Graph) -> Template
 
 fn node(planned: &PlanNode) -> NodeSpec {
     let contract = planned.job_contract.as_ref();
-    let backoff = contract.map_or_else(Backoff::default, |it| Backoff {
+    // What nobody works on has no limits of its own, and a template that says some is refused.
+    let works = matches!(planned.node_type, Planned::Job | Planned::Verification | Planned::Change);
+    let worked = contract.filter(|_| works);
+    let backoff = worked.map_or_else(Backoff::default, |it| Backoff {
         initial_s: it.backoff.base_s,
         factor: it.backoff.factor,
         max_s: it.backoff.max_s,
@@ -126,9 +129,10 @@ fn node(planned: &PlanNode) -> NodeSpec {
             OnFailure::Pause => NodeFailure::Pause,
             OnFailure::Rollback => NodeFailure::Rollback,
         },
-        timeout_s: contract.map_or(1, |it| it.timeout_s),
-        attempts: contract.map_or(1, |it| it.attempts),
+        timeout_s: worked.map_or(600, |it| it.timeout_s),
+        attempts: worked.map_or(1, |it| it.attempts),
         backoff,
+        deadline_s: worked.and_then(|it| it.deadline_s),
         compensation: None,
     }
 }

@@ -30,6 +30,8 @@ pub const REBUILD_ROWS: &str = "projections.rebuild";
 pub const SUB_OPERATION: &str = "weir.sub_operation";
 /// Stands where something cannot be undone, and fails with the reason
 pub const NOT_UNDONE: &str = "weir.not_undone";
+/// What a manual step asks for is said in its contract
+pub const BY_HAND: &str = "weir.intervention";
 /// Writes an evidence packet
 pub const EVIDENCE: &str = "weir.evidence";
 /// Counts how many targets of the batches so far have failed

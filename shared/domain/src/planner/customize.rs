@@ -68,6 +68,12 @@ fn edit(node: &NodeSpec, field: &str, value: &Value) -> Result<NodeSpec, String>
     set(&mut spec, field, value.clone());
     let edited: NodeSpec = serde_json::from_value(spec).map_err(|error| error.to_string())?;
     in_range("timeout_s", edited.timeout_s, 1, 86_400)?;
+    if let Some(deadline) = edited.deadline_s {
+        in_range("deadline_s", deadline, 1, 360 * 86_400)?;
+        if deadline < edited.timeout_s {
+            return Err("`deadline_s` is not before the end of one attempt, `timeout_s`".to_owned());
+        }
+    }
     in_range("attempts", edited.attempts, 1, 100)?;
     in_range("backoff.initial_s", edited.backoff.initial_s, 1, 3_600)?;
     in_range("backoff.factor", edited.backoff.factor, 1, 10)?;

@@ -1,7 +1,7 @@
 //! One template, laid over one place: the nodes that bring one component to one target
 
 use super::{
-    DEPLOY_HOST, Deployable, Performer, PlanError, Site, VERIFY_HTTP, gate_node, inputs,
+    BY_HAND, DEPLOY_HOST, Deployable, Performer, PlanError, Site, VERIFY_HTTP, gate_node, inputs,
     template::{
         step::{Step, asked, said},
         target_facts,
@@ -224,8 +224,27 @@ fn plan_node(
 fn manual_step(spec: &NodeSpec, id: NodeId, place: &Place<'_>) -> PlanNode {
     let title = spec.title.clone().unwrap_or_else(|| spec.id.clone());
     let title = format!("{title} {}", place.suffix);
-    let node = PlanNode::new(id, NodeType::Intervention, title, Executor::Decide);
-    PlanNode { target: Some(place.target.clone()), ..node }
+    let mut node = PlanNode::new(id, NodeType::Intervention, title, Executor::Decide);
+    node.target = Some(place.target.clone());
+    node.job_contract = spec
+        .deadline_s
+        .map(|deadline| JobContract { deadline_s: Some(deadline), ..decided_contract(BY_HAND, Map::new()) });
+    node
+}
+
+/// The contract of a node that nobody works on
+pub(super) fn decided_contract(capability: &str, inputs: Map<String, Value>) -> JobContract {
+    JobContract {
+        capability: capability.to_owned(),
+        inputs,
+        outputs: Vec::new(),
+        timeout_s: 600,
+        attempts: 1,
+        backoff: Backoff::default(),
+        idempotency: Idempotency::Natural,
+        secrets: Vec::new(),
+        deadline_s: None,
+    }
 }
 
 /// What the agent is told: everything but where the bytes are, which is signed for it when it claims

@@ -29,9 +29,9 @@ pub use assignments::{RESTORE_BATCH, RestoreRequest, plan_fetch, plan_restore};
 pub use binding::{AgentOffer, Offers, Site};
 pub use builtin::{builtin_template, builtin_templates};
 pub use capability::{
-    APPLY_GROUP, ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, BATCH_CHECK, CAPABILITIES, COMMAND_RUN, Capability,
-    DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, NOT_UNDONE, Performer, REBUILD_ROWS, SUB_OPERATION,
-    VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP, capability,
+    APPLY_GROUP, ASSIGNMENTS_FETCH, ASSIGNMENTS_RESTORE, BATCH_CHECK, BY_HAND, CAPABILITIES, COMMAND_RUN,
+    Capability, DEPLOY_HOST, EVIDENCE, HTTP_CALL, LAMBDA_INVOKE, NOT_UNDONE, Performer, REBUILD_ROWS,
+    SUB_OPERATION, VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP, capability,
 };
 pub use customize::{CustomizeError, customize};
 pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild};

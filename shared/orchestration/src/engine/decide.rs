@@ -68,6 +68,10 @@ impl Engine {
         }
         let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };
         let decided = match plan_node.node_type {
+            _ if is_too_late(&node, self.clock.now()) => Decided::No(FailureSummary::new(
+                "deadline_passed",
+                format!("nobody had ended `{}` when its time was over", plan_node.node_id),
+            )),
             NodeType::Intervention => interventions::decide(self, &deciding).await?,
             // Whatever it is: it has failed for good, and a person takes it by hand.
             NodeType::Job
@@ -202,6 +206,16 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Whether a manual step, or a node that runs an operation, has waited for longer than it may
+///
+/// One that has failed waits for a person, and no longer for what it waited for then.
+fn is_too_late(node: &NodeRun, now: Millis) -> bool {
+    node.status == NodeStatus::Waiting
+        && matches!(node.terms.kind, NodeType::Intervention | NodeType::SubOperation)
+        && node.error.is_none()
+        && node.is_over(now)
 }
 
 /// The failure of a node that stands where something cannot be undone

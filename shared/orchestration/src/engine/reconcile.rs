@@ -4,7 +4,7 @@ use super::{Engine, begin::segment_input};
 use crate::EngineError;
 use weir_domain::{
     engine::{
-        Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_PATIENCE,
+        NodeRun, Operation, OperationUpdate, TODO_BEGIN, TODO_CANCEL, TODO_FINISH, TODO_PATCH, TODO_PATIENCE,
         TODO_RESUME,
     },
     id::OperationId,
@@ -142,23 +142,21 @@ impl Engine {
 
     /// Drives every node that a pause held back, as the resume called `name` has to, and lets go on what nodes run
     pub(super) async fn sweep_resumed(&self, operation: &Operation, name: &str) -> Result<(), EngineError> {
-        let info = &operation.info;
-        for segment in operation.segments() {
-            for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
-                if node.status == NodeStatus::Pending || node.runs_operation() {
-                    self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;
-                }
-            }
-        }
+        let is_held = |node: &NodeRun| node.status == NodeStatus::Pending || node.runs_operation();
+        self.sweep(operation, is_held).await?;
         self.done(operation, name).await
     }
 
-    /// Looks at every node that runs an operation: whoever looks holds that one as its parent is held (ADR 38)
-    async fn sweep_paused(&self, operation: &Operation) -> Result<(), EngineError> {
+    /// Drives every node that is `wanted`
+    async fn sweep(
+        &self,
+        operation: &Operation,
+        wanted: impl Fn(&NodeRun) -> bool + Send,
+    ) -> Result<(), EngineError> {
         let info = &operation.info;
         for segment in operation.segments() {
             for node in self.table.nodes(&info.scope, info.operation_id, segment).await? {
-                if node.runs_operation() {
+                if wanted(&node) {
                     self.drive_from(NodeKey::new(&info.scope, info.operation_id, node.ordinal), node).await?;
                 }
             }
@@ -177,8 +175,9 @@ impl Engine {
         let pause = OperationUpdate::Pause { by: by.to_owned(), now: self.clock.now() };
         match self.table.operation_update(scope, id, &pause).await? {
             Applied::Done(now) | Applied::Refused(Some(now)) if now.is_active() && now.paused => {
-                // Undone by a crash, it is made up for by the next look at each of these nodes, within a minute.
-                self.sweep_paused(&now).await?;
+                // Whoever looks at a node that runs an operation holds that one as its parent is held (ADR 38). Not done
+                // because of a crash, it is made up for by the next look at each of these nodes, within a minute.
+                self.sweep(&now, NodeRun::runs_operation).await?;
                 Ok(Some(now))
             }
             Applied::Done(_) | Applied::Refused(_) => Ok(None),

@@ -32,6 +32,7 @@ impl NodeSpec {
             timeout_s: said(self.timeout_s, TIMEOUT_DEFAULT_S, shared.map(|job| job.timeout_s)),
             attempts: said(self.attempts, ATTEMPTS_DEFAULT, shared.map(|job| job.attempts)),
             backoff: backoff.clone(),
+            deadline_s: self.deadline_s.or_else(|| shared.and_then(|job| job.deadline_s)),
             idempotent: shared.is_none_or(|job| job.idempotent),
             secrets: shared.map(|job| job.secrets.clone()).unwrap_or_default(),
             compensation: self

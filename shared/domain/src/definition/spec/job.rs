@@ -1,6 +1,6 @@
 //! `job`: a job that templates share
 
-use super::{Backoff, Finding, FreeForm, Ownership, PackRef, Ref, SecretRef, Spec, Weight};
+use super::{Backoff, Finding, FreeForm, Ownership, PackRef, Ref, SecretRef, Spec, Weight, step::too_short};
 use crate::definition::{address::Kind, codes::Code, expression, secrets::misplaced};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -34,6 +34,10 @@ pub struct Job {
     /// How long it waits between two attempts
     #[serde(default)]
     pub backoff: Backoff,
+    /// Seconds from when it is handed out first after which it has failed, however many attempts are left: 360 days at most
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 31_104_000))]
+    pub deadline_s: Option<u32>,
     /// Whether doing it twice does no harm: if not, it is never tried again by itself
     #[serde(default = "yes")]
     pub idempotent: bool,
@@ -65,7 +69,7 @@ impl Spec for Job {
     const PROVIDER: &'static str = "weir.planner";
 
     fn findings(&self) -> Vec<Finding> {
-        let mut found = Vec::new();
+        let mut found: Vec<_> = too_short("", self.deadline_s, self.timeout_s).into_iter().collect();
         if let Err(error) = expression::references(&Value::Object(self.with.clone())) {
             let (path, message) = ("with".to_owned(), error.to_string());
             found.push(Finding { path, code: Code::ExpressionWrong, message, help: None });

@@ -1,7 +1,13 @@
 //! What a step of a template is multiplied by, what its provider must fulfil, and what an input is
 
-use super::template::{InputSpec, NodeSpec};
-use crate::definition::expression::{self, Condition, ExpressionError, Reference, Root};
+use super::{
+    Finding,
+    template::{InputSpec, NodeSpec, NodeType},
+};
+use crate::definition::{
+    codes::Code,
+    expression::{self, Condition, ExpressionError, Reference, Root},
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -167,6 +173,45 @@ pub(super) fn misuse(
         Some(ForEach::Input(_) | ForEach::Target) | None => None,
     };
     multiplied.or_else(|| with.iter().find_map(wrong).map(|message| ("with", message))).or(in_when)
+}
+
+/// What a step says of its limits that nobody keeps: what is not tried again has no attempts, what ends by somebody else
+/// has a deadline only, and what is decided at once has none
+pub(super) fn unlimited(path: &str, node: &NodeSpec) -> Vec<Finding> {
+    let (limits, deadline) = match node.node_type {
+        NodeType::Job | NodeType::Verification | NodeType::Change => {
+            return too_short(path, node.deadline_s, node.timeout_s).into_iter().collect();
+        }
+        NodeType::Intervention | NodeType::SubOperation => (true, false),
+        NodeType::Gate | NodeType::Evidence => (true, true),
+    };
+    let said = [
+        ("timeout_s", limits && node.timeout_s != super::template::ten_minutes()),
+        ("attempts", limits && node.attempts != 1),
+        ("backoff", limits && node.backoff != super::Backoff::default()),
+        ("deadline_s", deadline && node.deadline_s.is_some()),
+    ];
+    let finding = |field: &str| Finding {
+        path: format!("{path}{field}"),
+        code: Code::Contradiction,
+        message: format!("`{}` is a {}, for which `{field}` means nothing", node.id, node.node_type),
+        help: Some(match deadline {
+            true => "take it away; a gate says itself when it expires".to_owned(),
+            false => "take it away, or say in `deadline_s` how long it may wait".to_owned(),
+        }),
+    };
+    said.into_iter().filter(|(_, said)| *said).map(|(field, _)| finding(field)).collect()
+}
+
+/// A deadline before the end of the first attempt
+pub(super) fn too_short(path: &str, deadline_s: Option<u32>, timeout_s: u32) -> Option<Finding> {
+    let deadline = deadline_s.filter(|deadline| *deadline < timeout_s)?;
+    Some(Finding {
+        path: format!("{path}deadline_s"),
+        code: Code::Contradiction,
+        message: format!("the deadline of {deadline} s is over before one attempt of {timeout_s} s"),
+        help: Some("let all attempts together have at least the time of one".to_owned()),
+    })
 }
 
 fn no_input(name: &str) -> String {

@@ -2,7 +2,8 @@
 
 use super::{
     Constraints, Finding, ForEach, FreeForm, GateConfig, InputType, Job, Ownership, PackRef, Ref, Spec,
-    Weight, step::misuse,
+    Weight,
+    step::{misuse, unlimited},
 };
 use crate::definition::{address::Kind, codes::Code};
 use schemars::JsonSchema;
@@ -111,6 +112,10 @@ pub struct NodeSpec {
     /// How long it waits between two attempts
     #[serde(default)]
     pub backoff: Backoff,
+    /// Seconds from when it is handed out first after which it has failed, however many attempts are left: 360 days at most
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 31_104_000))]
+    pub deadline_s: Option<u32>,
 }
 
 /// What kind of step a node is
@@ -196,7 +201,7 @@ const fn two() -> u32 {
 const fn one_minute() -> u32 {
     60
 }
-const fn ten_minutes() -> u32 {
+pub(super) const fn ten_minutes() -> u32 {
     600
 }
 
@@ -228,6 +233,9 @@ impl Spec for Template {
         }
         self.check_references(&names, &mut found);
         self.check_gates(&mut found);
+        found.extend(
+            self.nodes.iter().enumerate().flat_map(|(i, node)| unlimited(&format!("nodes.{i}."), node)),
+        );
         self.check_compensations(&mut found);
         if let Some((first, cycle)) = self.cycle(&names) {
             found.push(finding(

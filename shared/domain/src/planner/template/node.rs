@@ -12,23 +12,16 @@ use crate::{
         spec::{Constraints, FreeForm, Job, NodeFailure, NodeSpec, NodeType as SpecType},
     },
     gate::GateContext,
-    plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
+    plan::{Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
     planner::{
-        DEPLOY_HOST, EVIDENCE, SUB_OPERATION,
+        BY_HAND, DEPLOY_HOST, EVIDENCE, SUB_OPERATION,
         binding::{Requirement, Resolved, Site, resolve},
-        fragment::{self, object},
+        fragment::{self, decided_contract, object},
         gate_node,
     },
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-
-/// What a manual step asks for is said in its contract
-const BY_HAND: &str = "weir.intervention";
-
-/// What holds for what is no job of a template
-const TIMEOUT_DEFAULT_S: u32 = 600;
-const ATTEMPTS_DEFAULT: u32 = 1;
 
 impl Planner<'_> {
     /// The capability that a node asks for: its own, or that of its shared job
@@ -82,6 +75,11 @@ impl Planner<'_> {
                 return Err(PlanError::NodeType { node: spec.id.clone(), node_type });
             }
         };
+        if let Some(contract) =
+            node.job_contract.as_mut().filter(|_| node.node_type == NodeType::SubOperation)
+        {
+            contract.deadline_s = spec.deadline_s.or(self.job(spec).and_then(|job| job.deadline_s));
+        }
         node.on_failure = match spec.on_failure {
             NodeFailure::Fail => OnFailure::Fail,
             NodeFailure::Continue => OnFailure::Continue,
@@ -190,7 +188,7 @@ impl Planner<'_> {
         let inputs = object(json!({ "scenario": scenario, "subject": subject, "graph_hash": hash }));
         let outputs: Vec<String> = child.outputs.keys().cloned().collect();
         node.produces.clone_from(&outputs);
-        node.job_contract = Some(JobContract { outputs, ..contract_of(SUB_OPERATION, inputs) });
+        node.job_contract = Some(JobContract { outputs, ..decided_contract(SUB_OPERATION, inputs) });
         made.children.push(child);
         Ok(node)
     }
@@ -280,19 +278,5 @@ fn title(placed: &Placed<'_>) -> String {
 }
 
 fn decides(capability: &str, inputs: FreeForm, spec: &NodeSpec) -> JobContract {
-    JobContract { timeout_s: spec.timeout_s, attempts: spec.attempts, ..contract_of(capability, inputs) }
-}
-
-fn contract_of(capability: &str, inputs: FreeForm) -> JobContract {
-    JobContract {
-        capability: capability.to_owned(),
-        inputs,
-        outputs: Vec::new(),
-        timeout_s: TIMEOUT_DEFAULT_S,
-        attempts: ATTEMPTS_DEFAULT,
-        backoff: Backoff::default(),
-        idempotency: Idempotency::Natural,
-        secrets: Vec::new(),
-        deadline_s: None,
-    }
+    JobContract { deadline_s: spec.deadline_s, ..decided_contract(capability, inputs) }
 }

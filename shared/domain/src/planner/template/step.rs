@@ -69,7 +69,7 @@ impl Step<'_> {
             backoff: Backoff { base_s: backoff.initial_s, factor: backoff.factor, max_s: backoff.max_s },
             idempotency: if asked.idempotent { usual } else { Idempotency::Once },
             secrets: secrets.into_iter().collect(),
-            deadline_s: None,
+            deadline_s: asked.deadline_s,
         })
     }
 }

@@ -9,6 +9,7 @@ use serde_json::json;
 
 mod fitting;
 mod risk;
+mod shared;
 mod undo;
 
 /// A definition to plan in
@@ -221,21 +222,6 @@ fn every_kind_of_node_is_planned_as_what_it_is() {
         let refused = World::new(json!([node])).plan(json!({})).unwrap_err().to_string();
         assert!(refused.contains(expected), "{refused}");
     }
-}
-
-#[test]
-fn a_shared_job_says_what_its_step_does_not() {
-    let mut world = World::new(json!([
-        { "id": "a", "type": "verification", "job": "job.look", "with": { "path": "/own" } },
-        { "id": "b", "type": "verification", "job": "job.look", "timeout_s": 7 },
-    ]));
-    let job = json!({ "capability": "verify.http", "with": { "path": "/", "n": 1 }, "timeout_s": 30, "idempotent": false });
-    world.jobs.insert(address("job.look"), serde_json::from_value(job).unwrap());
-    let planned = world.plan(json!({})).unwrap();
-    let contract = |n: u32| planned.graph.node(n).unwrap().job_contract.clone().unwrap();
-    assert_eq!(Value::Object(contract(1).inputs), json!({ "path": "/own", "n": 1 }));
-    assert_eq!((contract(1).timeout_s, contract(2).timeout_s), (30, 7));
-    assert_eq!(contract(1).idempotency, crate::plan::Idempotency::Once);
 }
 
 #[test]
