@@ -1,7 +1,8 @@
 //! `POST /v1/agents/{agent}/claims`: an agent asks for something to do
 //!
-//! One winner an attempt: the start is one conditional update. Where the answer is lost, the lease passes and
-//! another attempt is made.
+//! One winner an attempt: the start is one conditional update of a node that was read as `ready`. The queue may be behind
+//! and still show what runs: that is given out to nobody, its own agent included. Where the answer is lost, the lease
+//! passes and another attempt is made.
 
 use super::{
     command::command,

@@ -5,7 +5,7 @@
 //! run while the machine sleeps; a report from after that is refused by its attempt.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -62,14 +62,17 @@ fn give_up_at(sent: Instant, remaining: Duration) -> Instant {
 }
 
 impl Held {
-    /// Takes `task`, which a claim sent at `sent` has brought
-    pub fn take(&self, task: &Task, sent: Instant) -> Watch {
+    /// Takes `task`, which a claim sent at `sent` has brought; `None` where this attempt is held already
+    pub fn take(&self, task: &Task, sent: Instant) -> Option<Watch> {
         let lease = Duration::from_millis(task.lease_remaining_ms);
         let (give_up, give_up_seen) = watch::channel(give_up_at(sent, lease));
         let (cancelled, cancelled_seen) = watch::channel(false);
-        self.lock().insert((task.task, task.attempt), Attempt { give_up, asked: sent, lease, cancelled });
+        match self.lock().entry((task.task, task.attempt)) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(place) => place.insert(Attempt { give_up, asked: sent, lease, cancelled }),
+        };
         self.taken.notify_one();
-        Watch { give_up: give_up_seen, cancelled: cancelled_seen }
+        Some(Watch { give_up: give_up_seen, cancelled: cancelled_seen })
     }
 
     /// Lets go of this attempt at `task`
@@ -172,7 +175,7 @@ mod tests {
     async fn a_lease_that_is_not_renewed_is_given_up_and_one_that_is_not_ours_renews_nothing() {
         let held = Held::default();
         let sent = Instant::now() - Duration::from_millis(900);
-        let mut watch = held.take(&task(1_000), sent);
+        let mut watch = held.take(&task(1_000), sent).unwrap();
         held.renewed(&ack(2, 60_000, true), Instant::now());
         assert_eq!(watch.stopped().await, Stop::LeaseLost);
     }
@@ -182,13 +185,23 @@ mod tests {
         let held = Held::default();
         let mut second = Task { attempt: 4, ..task(300) };
         second.task.ordinal = 9;
-        let (mut one, mut two) =
-            (held.take(&task(60_000), Instant::now()), held.take(&second, Instant::now()));
+        let (one, two) = (held.take(&task(60_000), Instant::now()), held.take(&second, Instant::now()));
+        let (mut one, mut two) = (one.unwrap(), two.unwrap());
         assert_eq!(held.attempts().len(), 2);
         held.renewed(&ack(3, 60_000, true), Instant::now());
         assert_eq!((one.stopped().await, two.stopped().await), (Stop::Cancelled, Stop::LeaseLost));
         held.release(&task(1));
         assert_eq!(held.attempts(), [TaskAttempt { task: second.task, attempt: 4 }]);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_held_is_not_taken_again_and_goes_on_by_its_own_lease() {
+        let held = Held::default();
+        let mut watch = held.take(&task(1_000), Instant::now() - Duration::from_millis(900)).unwrap();
+        assert!(held.take(&task(60_000), Instant::now()).is_none());
+        assert_eq!(watch.stopped().await, Stop::LeaseLost, "what came again has renewed nothing");
+        held.release(&task(1));
+        assert!(held.take(&task(60_000), Instant::now()).is_some());
     }
 
     #[test]
@@ -218,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn a_renewed_lease_is_kept_until_it_is_cancelled() {
         let held = Held::default();
-        let mut watch = held.take(&task(100), Instant::now());
+        let mut watch = held.take(&task(100), Instant::now()).unwrap();
         held.renewed(&ack(3, 600_000, false), Instant::now());
         held.renewed(&ack(3, 1, false), Instant::now());
         assert!(tokio::time::timeout(Duration::from_millis(150), watch.stopped()).await.is_err());

@@ -198,7 +198,8 @@ impl Agent {
                 Ok(claimed) => {
                     for task in claimed.tasks {
                         // Held at once: its lease runs whether the work has begun or not.
-                        let (agent, watch) = (Arc::clone(self), self.held.take(&task, sent));
+                        let Some(watch) = self.held.take(&task, sent) else { continue };
+                        let agent = Arc::clone(self);
                         working.spawn(async move {
                             agent.attempt(&task, sent, watch).await;
                             agent.held.release(&task);

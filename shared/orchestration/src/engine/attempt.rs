@@ -51,8 +51,15 @@ pub enum Reported {
 }
 
 impl Engine {
-    /// Begins the work of the attempt that `seen` shows for `holder`, within all its time limits: one winner
+    /// Begins the work of the attempt that `seen`, read consistently, shows for `holder`, within all its time limits: one
+    /// winner
+    ///
+    /// What runs already is given to nobody, not even to its holder: he asks for all that is queued, by an index that may
+    /// be behind, and would do it twice. Where he was never answered, the lease passes.
     pub async fn start(&self, key: &NodeKey, seen: &NodeRun, holder: &str) -> Result<Started, EngineError> {
+        if seen.status != NodeStatus::Ready {
+            return Ok(Started::No);
+        }
         self.start_within(key, seen.attempt, holder, seen.terms.timeout_s, seen.ends_by).await
     }
 

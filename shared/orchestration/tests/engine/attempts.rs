@@ -96,6 +96,15 @@ async fn whoever_meets_his_own_write_goes_on_as_its_winner() {
 }
 
 #[tokio::test]
+async fn what_runs_is_given_to_nobody_not_even_to_who_has_it() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    assert!(matches!(rig.start("a").await, Started::Yes(_)));
+    // He asks for more, and the queue still shows what he was given a moment before.
+    assert_eq!(rig.start("a").await, Started::No);
+    assert_eq!((rig.node("a").await.attempt, rig.status("a").await), (1, NodeStatus::Running));
+}
+
+#[tokio::test]
 async fn a_failure_that_is_reported_twice_takes_the_node_out_of_nobodys_hands() {
     let by_hand = PlanNode { on_failure: OnFailure::Pause, ..job("a", &[]) };
     let verified = PlanNode { node_type: NodeType::Verification, ..job("b", &["a"]) };
