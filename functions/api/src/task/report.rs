@@ -18,6 +18,7 @@ use weir_domain::{
     id::TaskId,
     plan::{Executor, NodeStatus},
     sanitise::sanitise,
+    time::Millis,
 };
 use weir_edge::{
     Answer, Auth, Call, Cx, Endpoint, Idempotency, Kind, Nothing, Problem, Route, Use, driving,
@@ -68,7 +69,7 @@ impl Endpoint for TaskReport {
         // Waiting: it was given up and a person is asked for, but nobody has decided. It may end well after all.
         let is_open = matches!(node.status, NodeStatus::Running | NodeStatus::Waiting);
         if is_current && is_open {
-            installed(cx, &call, &key, &operation).await?;
+            installed(cx, &call, &key, &node, &operation).await?;
         }
         // Told again, its log is kept again: the one before may have been lost.
         let is_heard = is_current && (is_open || node.result_id.as_ref() == Some(&result));
@@ -149,6 +150,7 @@ async fn installed(
     cx: &Cx,
     call: &Call<TaskReport>,
     key: &NodeKey,
+    node: &NodeRun,
     operation: &Operation,
 ) -> Result<(), Problem> {
     let report = &call.body;
@@ -178,9 +180,16 @@ async fn installed(
         size: deploys.size,
         release_id: deploys.release,
         operation_id: key.operation,
-        at: call.now.into(),
+        at: finished(report, node, call.now).into(),
     };
     Ok(record_installed(cx.engine(), &key.scope, &target, installed, sticker).await?)
+}
+
+/// When the attempt ended, by the clock of its target, where one deployment follows the other: a report may be sent again for
+/// minutes and arrive behind the next one's. Within what is known here, since that clock may be wrong
+fn finished(report: &Report, node: &NodeRun, now: Millis) -> Millis {
+    let said = Millis::from(report.finished_at);
+    node.started_at.map_or(said, |started| said.max(started)).min(now)
 }
 
 /// The sticker that the report says was written; one whose hash is not its content's is none

@@ -8,6 +8,7 @@ use weir_domain::{
     time::Millis,
 };
 use weir_edge::wire::task::Task;
+use weir_orchestration::Clock as _;
 use weir_store::{Entity as _, Key};
 
 fn failed(task: &Task, retryable: bool) -> Value {
@@ -171,4 +172,56 @@ async fn a_report_whose_parts_contradict_each_other_is_refused() {
     let wrong = shop.api.post(&path).bearer(shop.credential("stg-1")).json(&succeeded(&task)).send().await;
     assert_eq!(wrong.short(), "400 invalid-id");
     assert_eq!(shop.nodes(operation).await["deploy.stg-1"], NodeStatus::Running);
+}
+
+#[tokio::test]
+async fn a_report_that_was_sent_again_for_long_says_what_was_there_before_and_not_what_is_there() {
+    for later_first in [false, true] {
+        let shop = Shop::open().await;
+        let next = shop.ready("2.0.0").await;
+        shop.promote(shop.release, "environment.staging").await;
+        let first = shop.claim("stg-1").await.remove(0);
+        shop.promote(next, "environment.staging").await;
+        let second = shop.claim("stg-1").await.remove(0);
+        let begun = shop.api.clock.now();
+        let done = |task: &Task, after: i64| {
+            let mut report = succeeded(task);
+            report["finished_at"] = json!((begun + Millis::from_secs(after)).timestamp());
+            report
+        };
+        shop.api.clock.advance(Millis::from_secs(9));
+        // One agent does one after the other; which of its reports comes through first is chance.
+        let mut reports = [(&first, done(&first, 3)), (&second, done(&second, 6))];
+        if later_first {
+            reports.reverse();
+        }
+        for (task, report) in &reports {
+            shop.report("stg-1", task, report).await.expect(200);
+            shop.api.clock.advance(Millis(500));
+        }
+        let key = Key::entity(&shop.scope, TargetState::KIND, "target.staging.stg-1");
+        let (state, _) = shop.api.cx.table().read::<TargetState>(&key).await.unwrap().unwrap();
+        assert_eq!(state.current.version, "2.0.0", "later first: {later_first}");
+        let key = Key::entity(&shop.scope, VersionSticker::KIND, "target.staging.stg-1");
+        let (sticker, _) = shop.api.cx.table().read::<VersionSticker>(&key).await.unwrap().unwrap();
+        assert_eq!(sticker.content_hash, Digest::of(&input(&second).sticker).unwrap());
+    }
+}
+
+#[tokio::test]
+async fn a_target_whose_clock_is_wrong_is_believed_within_its_attempt_only() {
+    for wrong in ["2001-01-01T00:00:00Z", "2099-01-01T00:00:00Z"] {
+        let shop = Shop::open().await;
+        shop.promote(shop.release, "environment.staging").await;
+        let task = shop.claim("stg-1").await.remove(0);
+        let begun = shop.api.clock.now();
+        shop.api.clock.advance(Millis::from_secs(5));
+        let mut report = succeeded(&task);
+        report["finished_at"] = json!(wrong);
+        shop.report("stg-1", &task, &report).await.expect(200);
+        let key = Key::entity(&shop.scope, TargetState::KIND, "target.staging.stg-1");
+        let (state, _) = shop.api.cx.table().read::<TargetState>(&key).await.unwrap().unwrap();
+        let at = state.current.at.millis();
+        assert!(begun <= at && at <= begun + Millis::from_secs(5), "{wrong}: {at:?}");
+    }
 }

@@ -25,7 +25,7 @@ pub struct Installed {
     pub release_id: ReleaseId,
     /// By which operation
     pub operation_id: OperationId,
-    /// When
+    /// When that was done, by the target's own clock: the order of what was put there, whatever order it is told in
     pub at: Time,
 }
 
@@ -113,9 +113,14 @@ mod tests {
     #[test]
     fn a_report_that_comes_after_a_later_deployment_changes_nothing() {
         let target: Address = "target.staging.stg-1".parse().unwrap();
-        let later = Installed { at: Time::from(Millis(2)), ..installed("2", 2) };
-        let state = TargetState::after(None, target.clone(), later).unwrap();
-        assert_eq!(TargetState::after(Some(state), target, installed("1", 1)), None);
+        let (first, later) =
+            (installed("1", 1), Installed { at: Time::from(Millis(2)), ..installed("2", 2) });
+        let told =
+            |before, installed: &Installed| TargetState::after(before, target.clone(), installed.clone());
+        let in_order = told(told(None, &first), &later).unwrap();
+        assert_eq!((&in_order.current, in_order.previous.as_ref()), (&later, Some(&first)));
+        let state = told(None, &later).unwrap();
+        assert_eq!(told(Some(state), &first), None);
     }
 
     #[test]
