@@ -34,7 +34,7 @@ mod start;
 
 pub use clock::{Clock, SystemClock};
 pub use engine::{
-    Engine, Outcome, PatchFailure, PatchWish, PlanDocument, Reconciled, Reported, SegmentNext, Started,
+    Engine, Outcome, PatchFailure, PatchWish, PlanDocument, Reconciled, Reported, SegmentNext, Started, Told,
 };
 pub use error::EngineError;
 pub use exclusive::Behind;

@@ -5,7 +5,7 @@ use super::{
     wish::{self, Wish},
 };
 use weir_domain::{
-    engine::{OperationUpdate, TODO_PATIENCE},
+    engine::{Operation, OperationUpdate, TODO_PATIENCE},
     timeline::TimelineKind,
 };
 use weir_edge::{
@@ -34,16 +34,16 @@ impl Endpoint for OperationCancel {
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
         let id = call.path.operation;
         let reason = wish::reason(call.body.reason.as_ref())?;
-        let operation = find(cx, &call.scope, id).await?;
+        find(cx, &call.scope, id).await?;
         let update = OperationUpdate::Cancel { by: call.actor.id.clone(), wake: call.now + TODO_PATIENCE };
         let wish = Wish {
-            update,
             kind: TimelineKind::OperationCancelRequested,
             action: "operation.cancel",
             words: "asked that it ends",
             reason,
         };
-        wish::record(cx, &call, &operation, wish).await?;
+        let told = |operation: &Operation| wish.told(cx, &call, operation);
+        cx.engine().wish(&call.scope, id, &update, &told).await?;
         // Asked for by now, by this call or another one: whoever finds it sweeps the nodes.
         if cx.engine().cancel(&call.scope, id, &call.actor.id).await?.is_some() {
             let after = find(cx, &call.scope, id).await?;

@@ -4,7 +4,7 @@ use super::{
     OperationPath, brief, find,
     wish::{self, Wish},
 };
-use weir_domain::{engine::OperationUpdate, timeline::TimelineKind};
+use weir_domain::{engine::Operation, timeline::TimelineKind};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, function,
     wire::operation::{OperationHold, OperationView},
@@ -31,16 +31,15 @@ impl Endpoint for OperationPause {
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
         let id = call.path.operation;
         let reason = wish::reason(call.body.reason.as_ref())?;
-        let operation = find(cx, &call.scope, id).await?;
+        find(cx, &call.scope, id).await?;
         let wish = Wish {
-            update: OperationUpdate::Pause { by: call.actor.id.clone(), now: call.now },
             kind: TimelineKind::OperationPaused,
             action: "operation.pause",
             words: "paused it",
             reason,
         };
-        wish::record(cx, &call, &operation, wish).await?;
-        if let Some(after) = cx.engine().pause(&call.scope, id, &call.actor.id).await? {
+        let told = |operation: &Operation| wish.told(cx, &call, operation);
+        if let Some(after) = cx.engine().pause_told(&call.scope, id, &call.actor.id, &told).await? {
             return Ok(brief(cx, &after, call.now).await?.into());
         }
         let now = find(cx, &call.scope, id).await?;

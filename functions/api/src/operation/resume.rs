@@ -4,7 +4,7 @@ use super::{
     OperationPath, brief, find,
     wish::{self, Wish},
 };
-use weir_domain::timeline::TimelineKind;
+use weir_domain::{engine::Operation, timeline::TimelineKind};
 use weir_edge::{
     Answer, Call, Cx, Endpoint, Kind, Nothing, Problem, Route, function,
     wire::operation::{OperationHold, OperationView},
@@ -31,17 +31,15 @@ impl Endpoint for OperationResume {
     async fn handle(cx: &Cx, call: Call<Self>) -> Result<Answer<OperationView>, Problem> {
         let id = call.path.operation;
         let reason = wish::reason(call.body.reason.as_ref())?;
-        let operation = find(cx, &call.scope, id).await?;
+        find(cx, &call.scope, id).await?;
         let wish = Wish {
-            update: cx.engine().resumption(),
             kind: TimelineKind::OperationResumed,
             action: "operation.resume",
             words: "let it go on",
             reason,
         };
-        wish::record(cx, &call, &operation, wish).await?;
-        // Asked for by now: what the pause held back is driven, by this call or by whoever finds that it is not.
-        if cx.engine().resume(&call.scope, id).await?.is_some() {
+        let told = |operation: &Operation| wish.told(cx, &call, operation);
+        if cx.engine().resume_told(&call.scope, id, &told).await?.is_some() {
             let after = find(cx, &call.scope, id).await?;
             return Ok(brief(cx, &after, call.now).await?.into());
         }

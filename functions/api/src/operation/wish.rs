@@ -1,11 +1,9 @@
 //! What somebody asks of a whole operation: that it ends, that it holds, that it goes on
 
 use serde_json::json;
-use weir_domain::{
-    engine::{Operation, OperationUpdate},
-    timeline::TimelineKind,
-};
+use weir_domain::{engine::Operation, timeline::TimelineKind};
 use weir_edge::{Call, Cx, Endpoint, Kind, Problem};
+use weir_orchestration::EngineError;
 use weir_store::Write;
 
 /// Longest reason, in characters
@@ -13,8 +11,6 @@ const REASON_MAX: usize = 500;
 
 /// A wish, and how it is told
 pub(super) struct Wish<'a> {
-    /// What it changes
-    pub update: OperationUpdate,
     /// As what the timeline tells it
     pub kind: TimelineKind,
     /// As what the audit trail tells it
@@ -34,30 +30,24 @@ pub(super) fn reason(given: Option<&String>) -> Result<Option<&str>, Problem> {
     Ok(given.map(String::as_str))
 }
 
-/// Records the wish with its events, if the operation as it stands lets it come true
-///
-/// Somebody who asked for the same at the same moment makes it a conflict, and is as good.
-pub(super) async fn record<E: Endpoint>(
-    cx: &Cx,
-    call: &Call<E>,
-    operation: &Operation,
-    wish: Wish<'_>,
-) -> Result<(), Problem> {
-    if !wish.update.allows(operation) {
-        return Ok(());
+impl Wish<'_> {
+    /// What is written of the wish together with what it changes: an event of the timeline, and one of the audit trail
+    pub fn told<E: Endpoint>(
+        &self,
+        cx: &Cx,
+        call: &Call<E>,
+        operation: &Operation,
+    ) -> Result<Vec<Write>, EngineError> {
+        let engine = cx.engine();
+        let mut message = format!("{} {}", call.actor.id, self.words);
+        if let Some(reason) = self.reason {
+            message.push_str(&format!(": {reason}"));
+        }
+        let subject = ("operation", operation.info.operation_id.to_string());
+        let metadata = json!({ "reason": self.reason });
+        Ok(vec![
+            engine.event(operation, self.kind, message, Some(&call.actor))?,
+            engine.audit(&call.scope, &call.actor, self.action, subject, metadata, Some(call.request))?,
+        ])
     }
-    let (engine, id) = (cx.engine(), operation.info.operation_id);
-    let mut message = format!("{} {}", call.actor.id, wish.words);
-    if let Some(reason) = wish.reason {
-        message.push_str(&format!(": {reason}"));
-    }
-    let subject = ("operation", id.to_string());
-    let metadata = json!({ "reason": wish.reason });
-    let writes = [
-        Write::Operation { scope: call.scope.clone(), operation: id, update: wish.update },
-        engine.event(operation, wish.kind, message, Some(&call.actor))?,
-        engine.audit(&call.scope, &call.actor, wish.action, subject, metadata, Some(call.request))?,
-    ];
-    engine.commit(&writes).await?;
-    Ok(())
 }

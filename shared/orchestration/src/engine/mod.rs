@@ -8,6 +8,7 @@ mod decide;
 mod drive;
 mod finish;
 mod follow;
+mod hold;
 mod housekeeping;
 mod patch;
 mod reconcile;
@@ -16,6 +17,7 @@ mod work;
 
 pub use attempt::{Outcome, Reported, Started};
 pub(crate) use decide::{Decided, Deciding};
+pub use hold::Told;
 pub use housekeeping::Reconciled;
 pub use patch::{PatchFailure, PatchWish};
 pub use segment::SegmentNext;

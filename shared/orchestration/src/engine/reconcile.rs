@@ -148,7 +148,7 @@ impl Engine {
     }
 
     /// Drives every node that is `wanted`
-    async fn sweep(
+    pub(super) async fn sweep(
         &self,
         operation: &Operation,
         wanted: impl Fn(&NodeRun) -> bool + Send,
@@ -162,45 +162,5 @@ impl Engine {
             }
         }
         Ok(())
-    }
-
-    /// Holds the operation and those that its nodes run: nothing is claimed by anyone who looks afterwards. `None` if it
-    /// had ended, or is to end
-    pub async fn pause(
-        &self,
-        scope: &Scope,
-        id: OperationId,
-        by: &str,
-    ) -> Result<Option<Operation>, EngineError> {
-        let pause = OperationUpdate::Pause { by: by.to_owned(), now: self.clock.now() };
-        match self.table.operation_update(scope, id, &pause).await? {
-            Applied::Done(now) | Applied::Refused(Some(now)) if now.is_active() && now.paused => {
-                // Whoever looks at a node that runs an operation holds that one as its parent is held (ADR 38). Not done
-                // because of a crash, it is made up for by the next look at each of these nodes, within a minute.
-                self.sweep(&now, NodeRun::runs_operation).await?;
-                Ok(Some(now))
-            }
-            Applied::Done(_) | Applied::Refused(_) => Ok(None),
-        }
-    }
-
-    /// The update that lets an operation go on, under a name of its own
-    pub fn resumption(&self) -> OperationUpdate {
-        let id = format!("{:016x}", self.clock.random());
-        OperationUpdate::Resume { id, wake: self.clock.now() + TODO_PATIENCE }
-    }
-
-    /// Lets the operation go on. `None` if it had ended
-    pub async fn resume(&self, scope: &Scope, id: OperationId) -> Result<Option<Operation>, EngineError> {
-        let after = match self.table.operation_update(scope, id, &self.resumption()).await? {
-            Applied::Done(after) => after,
-            Applied::Refused(Some(now)) if now.is_active() => now,
-            Applied::Refused(_) => return Ok(None),
-        };
-        // Another one that was asked for before, and not carried out yet, too: doing it twice is harmless.
-        for name in after.todo.iter().filter(|name| name.starts_with(TODO_RESUME)) {
-            self.sweep_resumed(&after, name).await?;
-        }
-        Ok(Some(after))
     }
 }

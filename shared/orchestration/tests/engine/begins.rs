@@ -83,6 +83,32 @@ async fn who_looked_before_the_next_pause_has_not_done_it_for_the_next_resume() 
 }
 
 #[tokio::test]
+async fn a_resume_takes_back_no_pause_that_came_after_it() {
+    let rig = Rig::begin(&plan()).await;
+    rig.engine.pause(&rig.scope, rig.id, "bob").await.unwrap();
+    // It is written, and before what follows from it is done somebody else holds the operation again.
+    let (peer, scope, id) = (rig.peer(), rig.scope.clone(), rig.id);
+    let resumer = rig.overtaken(|point| matches!(point, Point::Operation(_)), async move {
+        assert!(peer.pause(&scope, id, "carol").await.unwrap().is_some());
+    });
+    resumer.resume(&rig.scope, rig.id).await.unwrap();
+    let operation = rig.operation().await;
+    assert_eq!((operation.paused, operation.paused_by.as_deref()), (true, Some("carol")));
+    assert!(operation.todo.is_empty(), "{:?}", operation.todo);
+}
+
+#[tokio::test]
+async fn a_wish_that_meets_another_write_is_made_of_what_is_there_then() {
+    let rig = Rig::begin(&plan()).await;
+    let (peer, scope, id) = (rig.peer(), rig.scope.clone(), rig.id);
+    let late = rig.overtaken(|point| matches!(point, Point::Transact(_)), async move {
+        drop(peer.cancel(&scope, id, "carol").await.unwrap());
+    });
+    assert_eq!(late.pause(&rig.scope, rig.id, "bob").await.unwrap(), None, "it is to end");
+    assert!(!rig.operation().await.paused);
+}
+
+#[tokio::test]
 async fn an_operation_that_ends_twice_leaves_the_lock_of_the_next_one_alone() {
     let mut rig = Rig::begin(&plan()).await;
     let run_identity_hash = rig.operation().await.info.run_identity_hash;
