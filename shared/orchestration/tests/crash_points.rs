@@ -27,6 +27,12 @@ impl Base {
         Self { seed, workload, faults: Listed::new() }
     }
 
+    /// The first run in which `deed` is done
+    fn telling(deed: &str, workload: Workload) -> Self {
+        let mut all = (0..).map(|seed| Self::calm(seed, workload));
+        all.find(|base| base.play(&Listed::new()).deeds.get(deed).is_some_and(|times| *times > 0)).unwrap()
+    }
+
     /// A dispatch that is lost, a task that is forgotten, a job whose function dies: reconcile and the stream have to help
     fn disturbed(seed: u64, workload: Workload) -> Self {
         let calm = Self::calm(seed, workload).play(&Listed::new());
@@ -92,6 +98,8 @@ fn a_function_may_die_before_and_after_every_write() {
         Base::disturbed(8, Workload::Callbacks),
         Base::calm(9, Workload::Nested),
         Base::calm(10, Workload::Queue),
+        Base::telling("way back", Workload::Undo),
+        Base::telling("retried", Workload::Retry),
     ];
     let all: Vec<_> =
         bases.iter().flat_map(|base| base.deaths().into_iter().map(move |it| (base, it))).collect();
@@ -117,9 +125,15 @@ fn a_function_may_die_before_and_after_every_write() {
     for (function, ops) in &functions {
         println!("    {function}: {ops:?}");
     }
-    for function in
-        ["patch_create", "intervention_decide", "gate_decide", "callback_create", "job_run", "task_report"]
-    {
+    for function in [
+        "patch_create",
+        "intervention_decide",
+        "gate_decide",
+        "callback_create",
+        "operation_retry",
+        "job_run",
+        "task_report",
+    ] {
         assert!(functions.contains_key(function), "`{function}` was never killed");
     }
     assert!(all.len() >= 2_000, "{}", all.len());

@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use weir_orchestration::sim::{Case, play};
+use weir_orchestration::sim::{Case, Fault, Faults, Workload, play};
 
 /// Schedules that every run of the tests goes through
 const SCHEDULES: u64 = 10_000;
@@ -41,4 +41,31 @@ fn whatever_goes_wrong_everything_ends_and_no_invariant_breaks() {
         .map(|(seed, lines)| format!("{}\n    {}", Case::of(*seed), lines.join("\n    ")))
         .collect();
     assert!(failed.is_empty(), "reproduced and shrunk by:\n{}", told.join("\n"));
+}
+
+#[test]
+fn an_agent_whose_queue_is_behind_does_nothing_twice() {
+    let behind = |nth: u32| (format!("task_claim:queued(0)#{nth}"), Fault::Stale);
+    let faults = Faults::Listed((1..=200).map(behind).collect());
+    let mut seen = 0;
+    for seed in 0..40 {
+        let case = Case { seed, workload: Workload::Layers, size: 12, faults: faults.clone(), trace: false };
+        let report = play(&case).unwrap();
+        assert_eq!(report.violations, [], "seed {seed}");
+        seen += report.injected.iter().filter(|(_, fault)| *fault == Fault::Stale).count();
+    }
+    assert!(seen > 200, "{seen}");
+}
+
+#[test]
+fn where_nothing_fails_everything_ends_although_nobody_looks_again() {
+    let mut failed: BTreeMap<&str, u32> = BTreeMap::new();
+    for seed in 0..680 {
+        let case = Case { faults: Faults::None, ..Case::of(seed) };
+        let report = play(&case).unwrap();
+        if !report.violations.is_empty() {
+            *failed.entry(case.workload.as_str()).or_default() += 1;
+        }
+    }
+    assert!(failed.is_empty(), "{failed:?}");
 }

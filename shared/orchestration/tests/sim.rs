@@ -2,8 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 
-use weir_domain::{operation::OperationStatus, plan::Graph};
-use weir_orchestration::sim::{Case, Latency, Pace, Run, WIDEST, Work, crowd, job, play, run, shape};
+use weir_domain::{
+    operation::OperationStatus,
+    plan::{Graph, NodeStatus},
+};
+use weir_orchestration::sim::{
+    Case, Latency, Pace, Run, WIDEST, Work, crowd, job, play, run, shape, standing,
+};
 
 const SECOND: Work = Work { millis: 1_000, failures: 0, fatal: false };
 
@@ -88,6 +93,29 @@ fn a_thousand_operations_at_a_time_cost_each_what_ten_do() {
     let (ten, thousand) = (crowd(10, 1).unwrap(), crowd(1_000, 1).unwrap());
     assert_eq!((thousand.operations, &thousand.violations), (1_000, &vec![]));
     assert!(thousand.calls <= 100 * ten.calls * 11 / 10, "{} and {} calls", ten.calls, thousand.calls);
+}
+
+#[test]
+fn ten_thousand_nodes_in_a_hundred_layers_end_well_and_cost_no_more_each() {
+    let graph = layered(100, 100);
+    let nodes = u64::try_from(graph.len()).unwrap();
+    assert_eq!(nodes, 10_000);
+    let edges: usize = (1..=10_000).map(|n| graph.dependents(n).len()).sum();
+    let run = simulate(graph, 400, 11);
+    assert_eq!((run.status, run.violations), (Some(OperationStatus::Succeeded), vec![]));
+    assert!(run.node_writes <= 5 * nodes + u64::try_from(edges).unwrap(), "{} writes", run.node_writes);
+}
+
+#[test]
+fn a_thousand_operations_that_wait_are_looked_after_and_left_as_they_are() {
+    let standing = standing(1_000, 1).unwrap();
+    assert_eq!((standing.waiting, standing.violations), (1_000, vec![]));
+    assert_eq!(
+        standing.nodes,
+        [(NodeStatus::Pending, 500), (NodeStatus::Ready, 500), (NodeStatus::Waiting, 500)].into()
+    );
+    assert!(standing.looked_at >= 500, "{}", standing.looked_at);
+    assert_eq!((standing.changed, standing.sent), (0, 0));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "this is a command for people")]
 
 use crate::Error;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
@@ -35,15 +35,26 @@ pub struct Options {
     /// About so many nodes
     #[arg(long)]
     size: Option<usize>,
-    /// No faults but those given by `--fault`
+    /// Which faults: none, those that the seed decides, or those given by `--fault` alone
     #[arg(long)]
-    no_faults: bool,
+    faults: Option<Which>,
     /// A fault at a point: `node_arrive:Arrive(3)#1=die_after`
     #[arg(long, value_parser = fault)]
     fault: Vec<(String, Fault)>,
     /// How many threads
     #[arg(long, default_value_t = 2)]
     threads: usize,
+}
+
+/// Which faults a run meets
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Which {
+    /// None, and neither stream nor schedule where the workload ends without them
+    None,
+    /// Those that the seed decides
+    Seeded,
+    /// Those that are given, if any
+    Listed,
 }
 
 fn fault(text: &str) -> Result<(String, Fault), String> {
@@ -55,9 +66,12 @@ impl Options {
     fn case(&self, seed: u64) -> Case {
         let mut case = self.workload.map_or_else(|| Case::of(seed), |workload| Case::with(seed, workload));
         case.size = self.size.unwrap_or(case.size);
-        if self.no_faults {
-            let listed: BTreeMap<_, _> = self.fault.iter().cloned().collect();
-            case.faults = if listed.is_empty() { Faults::None } else { Faults::Listed(listed) };
+        let given = (!self.fault.is_empty()).then_some(Which::Listed);
+        match self.faults.or(given) {
+            None => {}
+            Some(Which::None) => case.faults = Faults::None,
+            Some(Which::Seeded) => case.faults = Faults::Seeded,
+            Some(Which::Listed) => case.faults = Faults::Listed(self.fault.iter().cloned().collect()),
         }
         case
     }
@@ -180,4 +194,61 @@ fn show(case: &Case, report: &Report) {
     }
     println!("{:?}", report.deeds);
     println!("{case}: {}", report.status.map_or("none", |it| it.as_str()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+    use weir_orchestration::sim::{Violation, shrink_by};
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    /// The case that the printed command runs
+    fn read(printed: &str) -> Case {
+        let words = printed.strip_prefix("cargo xtask ").unwrap().split(' ');
+        let options = Command::try_parse_from(words.map(|word| word.trim_matches('\''))).unwrap().options;
+        options.case(options.seed.unwrap())
+    }
+
+    #[test]
+    fn what_is_printed_runs_exactly_that() {
+        let listed = BTreeMap::from([("node_arrive:Arrive(3)#1".to_owned(), Fault::DieAfter)]);
+        for faults in [Faults::None, Faults::Seeded, Faults::Listed(BTreeMap::new()), Faults::Listed(listed)]
+        {
+            for seed in 30..33 {
+                let case = Case { faults: faults.clone(), ..Case::of(seed) };
+                assert_eq!(read(&case.to_string()), case);
+            }
+        }
+    }
+
+    #[test]
+    fn a_failure_is_shrunk_to_a_command_that_fails_in_the_same_way() {
+        // As if an invariant broke wherever a function dies after a call; and as if one always did.
+        let deaths = |case: &Case| -> Result<Report, SimError> {
+            let mut report = play(case)?;
+            if report.injected.iter().any(|(_, fault)| *fault == Fault::DieAfter) {
+                report.violations.push(Violation::NeverPlaced);
+            }
+            Ok(report)
+        };
+        let always = |case: &Case| -> Result<Report, SimError> {
+            let mut report = play(case)?;
+            report.violations.push(Violation::NeverPlaced);
+            Ok(report)
+        };
+        let plays: [&dyn Fn(&Case) -> Result<Report, SimError>; 2] = [&deaths, &always];
+        for (faults, broken) in [1, 0].into_iter().zip(plays) {
+            let case = (0..200).map(Case::of).find(|case| !broken(case).unwrap().violations.is_empty());
+            let (least, report) = shrink_by(&case.unwrap(), broken).unwrap().unwrap();
+            assert_eq!(report.injected.len(), faults, "{least}");
+            let again = Case { trace: true, ..read(&least.to_string()) };
+            assert_eq!(broken(&again).unwrap(), report, "{least}");
+        }
+    }
 }

@@ -15,3 +15,5 @@ pub(crate) use gather::{offers, scenarios};
 pub(crate) use plan::prepare;
 pub use retry::{RetryFailure, retried_by, retry_scenario};
 pub use start::start_scenario;
+#[cfg(feature = "sim")]
+pub(crate) use start::{Run, made};

@@ -87,7 +87,7 @@ fn operation_of(plan: &Plan) -> OperationId {
 }
 
 /// The run of a plan of a scenario that is to be placed
-pub(super) struct Run<'a> {
+pub(crate) struct Run<'a> {
     pub operation_id: OperationId,
     pub plan: &'a Plan,
     pub intent: &'a Intent,
@@ -96,7 +96,8 @@ pub(super) struct Run<'a> {
     pub retry_of: Option<OperationId>,
 }
 
-pub(super) fn made(
+/// The operation that runs it
+pub(crate) fn made(
     scope: &Scope,
     actor: &Actor,
     origin: &Origin,

@@ -5,26 +5,33 @@ use super::{
     chance::Chance,
     fault::{Fault, Faults, Plan, Point},
     pace::{Latency, Pace},
+    people::Deed,
     record::Record,
     setup,
     violation::Violation,
     workload::{Story, Workload, operation_id},
     world::{World, locked},
 };
+use crate::evidence::evidence_id;
 use std::{collections::BTreeMap, fmt, time::Duration};
 use strum::VariantArray as _;
 use weir_domain::{
     engine::Operation,
+    evidence::PacketType,
     failure::FailureSummary,
-    operation::OperationStatus,
+    operation::{OperationStatus, OperationType},
     plan::{NodeStatus, OnFailure},
     scope::Scope,
     time::Millis,
 };
-use weir_store::{Key, Table as _};
+use weir_store::{Entity as _, EvidenceRow, Key, Table as _};
 
 /// Whatever has not ended so long after the last fault never will
 const PATIENCE: Millis = Millis::from_secs(8 * 3600);
+
+/// Once nothing goes wrong any more, what was left undone is done within so many passes of reconcile that find something,
+/// and as many as there are between four looks at an operation: it, one that its node runs, their ways back
+const ROUNDS_MAX: u64 = 60;
 
 /// What is run
 #[derive(Debug, Clone, PartialEq)]
@@ -66,10 +73,10 @@ impl fmt::Display for Case {
         let Self { seed, workload, size, faults, .. } = self;
         write!(f, "cargo xtask sim --seed {seed} --workload {} --size {size}", workload.as_str())?;
         match faults {
-            Faults::Seeded => Ok(()),
-            Faults::None => write!(f, " --no-faults"),
+            Faults::Seeded => write!(f, " --faults seeded"),
+            Faults::None => write!(f, " --faults none"),
             Faults::Listed(listed) => {
-                write!(f, " --no-faults")?;
+                write!(f, " --faults listed")?;
                 listed
                     .iter()
                     .try_for_each(|(point, fault)| write!(f, " --fault '{point}={}'", fault.as_str()))
@@ -93,6 +100,8 @@ pub struct Report {
     pub doubled: usize,
     /// Passes of reconcile that found something to do
     pub rounds: u64,
+    /// Those of them after which nothing could go wrong any more
+    pub rounds_after: u64,
     /// Writes to node runs after they were put
     pub node_writes: u64,
     /// Calls of services, of all kinds
@@ -145,7 +154,8 @@ async fn live(story: Story, pace: Pace, seed: u64, plan: Plan, record: Record) -
     for target in &story.targets {
         tokio::spawn(world.clone().run_agent(scope.clone(), target.clone()));
     }
-    locked(&world.record).to_place = operations.len();
+    let retries = story.acts.iter().filter(|act| matches!(act.what, Deed::Retry(_))).count();
+    locked(&world.record).to_place = operations.len() + retries;
     for (part, operation) in story.parts.iter().zip(operations) {
         tokio::spawn(world.clone().place(operation, Duration::from_secs(part.at_s)));
     }
@@ -179,8 +189,7 @@ impl World {
     fn rests(&self) -> bool {
         let record = locked(&self.record);
         let quiet = record.in_flight == 0 && record.to_place == 0;
-        let ended = record.executions.values().all(|it| !it.running || it.excused);
-        quiet && ended && locked(&self.watch).at_rest().is_empty()
+        quiet && record.open().next().is_none() && locked(&self.watch).at_rest().is_empty()
     }
 }
 
@@ -193,16 +202,16 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
     }
     for operation in operations.iter().filter(|it| !it.is_active()) {
         violations.extend(wrong_end(world, operation).await);
+        violations.extend(no_packet(world, operation).await);
         let lock = Key::active_run(scope, &operation.info.run_identity_hash);
         if world.memory.get(&lock).await.map_err(|e| set_up(&e))?.is_some() {
             violations.push(Violation::StillLocked);
         }
     }
     let mut record = locked(&world.record);
-    for (name, execution) in &record.executions {
-        if execution.running && !execution.excused {
-            violations.push(Violation::ExecutionOpen(name.clone()));
-        }
+    violations.extend(record.open().map(|name| Violation::ExecutionOpen(name.clone())));
+    if record.rounds_after > ROUNDS_MAX + 4 * looks(world) {
+        violations.push(Violation::TooManyRounds(record.rounds_after));
     }
     let first = operations.iter().find(|it| it.info.operation_id == operation_id(0));
     let watch = locked(&world.watch);
@@ -210,6 +219,8 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
     for operation in &operations {
         *deeds.entry("operation").or_default() += 1;
         *deeds.entry("sub-operation").or_default() += u64::from(operation.info.parent.is_some());
+        let takes_back = operation.info.operation_type == OperationType::Rollback;
+        *deeds.entry("way back").or_default() += u64::from(takes_back);
         *deeds.entry("patch").or_default() += u64::from(operation.patch_seq);
     }
     Ok(Report {
@@ -219,6 +230,7 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
         writes: std::mem::take(&mut record.writes_made),
         doubled: watch.doubled(),
         rounds: record.rounds,
+        rounds_after: record.rounds_after,
         node_writes: watch.node_writes,
         calls: record.calls(),
         transitions: record.transitions,
@@ -226,6 +238,32 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
         deeds,
         trace: record.trace.take().unwrap_or_default(),
     })
+}
+
+/// The passes of reconcile between two looks at an operation that rests
+fn looks(world: &World) -> u64 {
+    let between = world.both().map(|(_, engine)| engine.check_in.0 / 60_000);
+    between.and_then(|minutes| u64::try_from(minutes).ok()).unwrap_or(0)
+}
+
+/// What leaves evidence has left it
+async fn no_packet(world: &World, operation: &Operation) -> Option<Violation> {
+    let info = &operation.info;
+    let packet = match info.operation_type {
+        OperationType::ScenarioRun => PacketType::ScenarioRun,
+        OperationType::Rollback => PacketType::Rollback,
+        OperationType::Deploy
+        | OperationType::Promote
+        | OperationType::DefinitionApply
+        | OperationType::AssignmentsFetch
+        | OperationType::AssignmentsRestore
+        | OperationType::PipelineRun
+        | OperationType::ProjectionsRebuild
+        | OperationType::ReconcileAdapterRuns => return None,
+    };
+    let id = evidence_id(info.operation_id, packet);
+    let found = world.memory.get(&Key::entity(&info.scope, EvidenceRow::KIND, id)).await.ok()?;
+    found.is_none().then_some(Violation::NoPacket(info.operation_id))
 }
 
 /// The operation says of its nodes what is not so

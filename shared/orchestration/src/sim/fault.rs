@@ -35,14 +35,18 @@ pub enum Fault {
     DieBefore,
     /// The function dies after the call was carried out
     DieAfter,
-    /// The call is refused for now and not carried out: throttled, 409, 412, a transaction in the way
+    /// The call is refused for now and not carried out: throttled, 409, a transaction in the way
     Throttle,
+    /// The call is carried out and made once more, and that one's answer is heard: its condition does not hold any more
+    Refuse,
     /// The call is carried out, and its answer is lost: a 500 after the commit
     LoseAnswer,
     /// The call is carried out, its answer is lost, and the SDK makes it again
     Repeat,
     /// The call takes long; it may outlive its function
     Delay,
+    /// An index answers as it was some time ago
+    Stale,
     /// A message or record is lost
     Drop,
     /// A message, record or invocation comes twice
@@ -77,7 +81,11 @@ impl Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Site {
     Write,
+    /// A write that a condition decides on, and whose answer does not show by whose write it fails
+    Conditional,
     Read,
+    Index,
+    Sign,
     Message,
     Token,
     Execution,
@@ -89,11 +97,16 @@ impl Site {
     const fn faults(self) -> &'static [Fault] {
         use Fault::{
             Delay, DieAfter, DieBefore, Drop, Duplicate, Forget, Late, LoseAnswer, NeverCalled, NotRetried,
-            Repeat, Silent, Stop, Throttle,
+            Refuse, Repeat, Silent, Stale, Stop, Throttle,
         };
         match self {
             Self::Write => &[DieBefore, DieAfter, DieAfter, Throttle, LoseAnswer, Repeat, Delay],
+            Self::Conditional => {
+                &[DieBefore, DieAfter, DieAfter, Throttle, LoseAnswer, Refuse, Refuse, Repeat, Delay]
+            }
             Self::Read => &[DieBefore, Throttle, Delay],
+            Self::Index => &[DieBefore, Throttle, Delay, Stale, Stale],
+            Self::Sign => &[DieBefore, Throttle, Throttle, Delay],
             Self::Message => &[Drop, Duplicate, Late],
             Self::Token => &[NeverCalled, NotRetried, Duplicate],
             Self::Execution => &[Stop],
@@ -105,7 +118,14 @@ impl Site {
     /// How much rarer than a write's faults its own are
     const fn rarity(self) -> u64 {
         match self {
-            Self::Write | Self::Token | Self::Message | Self::Task | Self::Report => 1,
+            Self::Write
+            | Self::Conditional
+            | Self::Index
+            | Self::Sign
+            | Self::Token
+            | Self::Message
+            | Self::Task
+            | Self::Report => 1,
             Self::Read | Self::Execution => 3,
         }
     }

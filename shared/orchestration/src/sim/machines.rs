@@ -89,7 +89,7 @@ impl World {
             return;
         }
         self.say(|| format!("execution {name} starts"), None);
-        let new = Execution { running: true, stop: None, excused: false };
+        let new = Execution { running: true, stop: None };
         locked(&self.record).executions.insert(name.clone(), new);
         let (number, called) = (input.get("segment").and_then(Value::as_u64), name.clone());
         let running = tokio::spawn(async move {
@@ -199,9 +199,11 @@ struct Runs {
 }
 
 impl Runs {
-    fn excuse(&self) {
-        if let Some(execution) = locked(&self.world.record).executions.get_mut(&self.name) {
-            execution.excused = true;
+    /// Whoever was to send this token back never hears of it
+    fn excuse(&self, payload: &Value) {
+        let token = payload.get("token").and_then(Value::as_str).unwrap_or_default();
+        if let Some(waiter) = locked(&self.world.record).tokens.get_mut(token) {
+            waiter.excused = true;
         }
     }
 }
@@ -226,7 +228,7 @@ impl Host for Runs {
         let fault = self.world.fault("execution", op, subject, Site::Token);
         match fault {
             Some(Fault::NeverCalled) => {
-                self.excuse();
+                self.excuse(&payload);
                 return Ok(());
             }
             Some(Fault::Duplicate) => {
@@ -237,7 +239,7 @@ impl Host for Runs {
         }
         let called = self.world.task(function, &payload).await;
         if fault == Some(Fault::NotRetried) && called.is_err() {
-            self.excuse();
+            self.excuse(&payload);
             return Ok(());
         }
         called.map(drop)
@@ -248,7 +250,8 @@ impl Host for Runs {
         let mut record = locked(&self.world.record);
         record.tokens_made += 1;
         let token = format!("token-{}", record.tokens_made);
-        record.tokens.insert(token.clone(), Waiter { ended });
+        let waiter = Waiter { ended, execution: self.name.clone(), excused: false };
+        record.tokens.insert(token.clone(), waiter);
         (token, receive)
     }
 

@@ -64,11 +64,15 @@ impl Objects for SimObjects {
     }
 
     async fn put_new(&self, key: &str, bytes: Bytes, options: PutOptions) -> Result<Put, ObjectsError> {
-        let passing = self.world.enter("object_put_new", 0, Site::Write).await?;
+        let passing = self.world.enter("object_put_new", 0, Site::Conditional).await?;
         let kept = bytes.clone();
         let mut put = self.memory.put_new(key, bytes.clone(), options).await;
         if passing.is_repeated() {
             put = self.memory.put_new(key, bytes, options).await;
+        }
+        // Two signatures of the same are not the same: one's own packet may be another's to whoever writes it again.
+        if passing.is_refused() && put.is_ok() {
+            put = Ok(Put::Existed);
         }
         locked(&self.world.watch).kept(key, &kept);
         self.world.say(|| format!("put new object {key}"), None);
@@ -77,10 +81,13 @@ impl Objects for SimObjects {
     }
 
     async fn put_if_match(&self, key: &str, bytes: Bytes, etag: &Etag) -> Result<Replace, ObjectsError> {
-        let passing = self.world.enter("object_put_if_match", 0, Site::Write).await?;
+        let passing = self.world.enter("object_put_if_match", 0, Site::Conditional).await?;
         let mut put = self.memory.put_if_match(key, bytes.clone(), etag).await;
         if passing.is_repeated() {
             put = self.memory.put_if_match(key, bytes, etag).await;
+        }
+        if passing.is_refused() && put.is_ok() {
+            put = Ok(Replace::Lost);
         }
         passing.leave().await?;
         put

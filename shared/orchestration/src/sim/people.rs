@@ -65,6 +65,8 @@ pub enum Deed {
     Reject(u32),
     /// Changes its plan, in a way that chance decides for each number
     Patch(u32),
+    /// Has what it left undone done, once it has ended; each number is a request of its own
+    Retry(u32),
 }
 
 /// A node that waits for a person
@@ -81,8 +83,10 @@ impl World {
     /// Does `act` when its time has come
     pub async fn run_act(self: Arc<Self>, scope: Scope, operation: OperationId, act: Act) {
         tokio::time::sleep(Duration::from_secs(act.at_s)).await;
-        if let Deed::Patch(number) = act.what {
-            return self.run_patch(&scope, operation, number).await;
+        match act.what {
+            Deed::Patch(number) => return self.run_patch(&scope, operation, number).await,
+            Deed::Retry(number) => return self.run_retry(&scope, operation, number).await,
+            Deed::Cancel | Deed::Pause | Deed::Resume | Deed::Approve(_) | Deed::Reject(_) => {}
         }
         let mut wait = AGAIN;
         while !self.act(&scope, operation, act.what).await {
@@ -120,7 +124,7 @@ impl World {
             Deed::Reject(ordinal) => {
                 self.decide(&scope, id, ordinal, 0, DecisionAction::Rejected, None).await
             }
-            Deed::Patch(_) => true,
+            Deed::Patch(_) | Deed::Retry(_) => true,
         }
     }
 

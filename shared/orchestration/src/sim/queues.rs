@@ -174,7 +174,7 @@ impl World {
         loop {
             tokio::time::sleep(Duration::from_secs(60)).await;
             if self.is_anything_due().await {
-                locked(&self.record).rounds += 1;
+                locked(&self.record).round(self.passed() > self.plan.until);
                 let _next_minute =
                     self.invoke("reconcile", |_, engine| async move { engine.reconcile().await }).await;
             }

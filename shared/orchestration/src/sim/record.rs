@@ -8,14 +8,16 @@ use weir_store::Change;
 /// Who waits for a token
 pub(super) struct Waiter {
     pub ended: oneshot::Sender<serde_json::Value>,
+    /// The execution that waits
+    pub execution: String,
+    /// Whether a fault has kept the token from whoever was to send it back: it may wait for ever
+    pub excused: bool,
 }
 
 /// One execution of a machine
 pub(super) struct Execution {
     pub running: bool,
     pub stop: Option<AbortHandle>,
-    /// Whether a fault has left one of its states waiting for ever
-    pub excused: bool,
 }
 
 /// Everything that a run counts and remembers
@@ -38,6 +40,8 @@ pub(super) struct Record {
     pub transitions: u64,
     /// Passes of reconcile that had something to do
     pub rounds: u64,
+    /// Those after the last moment at which something could go wrong
+    pub rounds_after: u64,
     /// Operations that have yet to be asked for
     pub to_place: usize,
     /// What people did, and how often
@@ -50,6 +54,16 @@ impl Record {
         Self { trace: trace.then(Vec::new), ..Self::default() }
     }
 
+    /// The executions that have not ended although nothing is left that a fault has them wait for
+    pub fn open(&self) -> impl Iterator<Item = &String> {
+        let running = self.executions.iter().filter(|(_, it)| it.running);
+        running.map(|(name, _)| name).filter(|name| {
+            let waiting = self.tokens.values().filter(|it| it.execution == **name && !it.ended.is_closed());
+            let (excused, other): (Vec<_>, Vec<_>) = waiting.partition(|it| it.excused);
+            excused.is_empty() || !other.is_empty()
+        })
+    }
+
     /// How many calls were made
     pub fn calls(&self) -> u64 {
         self.counts.values().copied().map(u64::from).sum()
@@ -58,6 +72,12 @@ impl Record {
     /// Somebody did `deed`
     pub fn count(&mut self, deed: &'static str) {
         *self.deeds.entry(deed).or_default() += 1;
+    }
+
+    /// A pass of reconcile has something to do, perhaps when nothing can go wrong any more
+    pub fn round(&mut self, after: bool) {
+        self.rounds += 1;
+        self.rounds_after += u64::from(after);
     }
 
     /// The next point of this name

@@ -5,13 +5,16 @@ use super::{
     machines::SimMachines,
     objects::SimObjects,
     queues::SimQueues,
+    signer::SimSigner,
     table::SimTable,
     workload::{Part, Story, operation_id},
     world::{EPOCH, World, locked},
 };
 use crate::{
     Engine, EngineError,
+    delivery::Origin,
     records::record,
+    scenario::{Run, made},
     start::{NewOperation, operation as new_operation},
 };
 use futures::{FutureExt as _, future::BoxFuture};
@@ -24,6 +27,7 @@ use weir_domain::{
     canonical::Digest,
     engine::Operation,
     id::{Id as _, IntentId, PlanId},
+    intent::{Intent, IntentStatus},
     operation::OperationType,
     plan::{BindingStatus, Plan, PlanContext, PlanSnapshot, PlanStatus, ResourceBinding, ScenarioContext},
     scope::Scope,
@@ -44,7 +48,8 @@ fn signer() -> Option<Arc<LocalSigner>> {
 
 /// The engine over the world's services
 pub(super) fn engine(world: &Arc<World>, scope: &Scope) -> Result<Arc<Engine>, SimError> {
-    let signer = signer().ok_or_else(|| SimError::SetUp("there is no key to sign with".to_owned()))?;
+    let key = signer().ok_or_else(|| SimError::SetUp("there is no key to sign with".to_owned()))?;
+    let signer = Arc::new(SimSigner::new(world.clone(), key));
     let objects = SimObjects::new(world.clone());
     let mut engine = Engine::new(
         Arc::new(SimTable(world.clone())),
@@ -72,6 +77,10 @@ pub(super) async fn operations(
         let seed = format!("sim/{place}");
         let plan = plan(world, engine, scope, part, &seed, None).await?;
         let first = part.takes_back.then(|| operation_id(0));
+        if part.scenario {
+            operations.push(scenario(world, scope, part, &plan).await?);
+            continue;
+        }
         let new = NewOperation {
             operation_id: operation_id(place),
             scope: scope.clone(),
@@ -94,6 +103,35 @@ pub(super) async fn operations(
         operations.push(new_operation(&part.graph, new));
     }
     Ok(operations)
+}
+
+/// The operation that runs `plan`, as whoever starts a scenario makes it, and the intent that it is for
+async fn scenario(world: &World, scope: &Scope, part: &Part, plan: &Plan) -> Result<Operation, SimError> {
+    let PlanContext::Scenario(context) = &plan.context else {
+        return Err(SimError::SetUp("its plan runs no scenario".to_owned()));
+    };
+    let actor = Actor::system("sim");
+    let intent = Intent {
+        id: plan.intent_id,
+        actor: actor.clone(),
+        action: context.action.clone(),
+        target_resource_type: context.resource.kind(),
+        target_resource_id: context.resource.to_string(),
+        desired_result: serde_json::Map::new(),
+        constraints: serde_json::Map::new(),
+        scenario: None,
+        inputs: serde_json::Map::new(),
+        status: IntentStatus::Planned,
+        plan_id: Some(plan.plan_id),
+        failure: None,
+        created_at: EPOCH.into(),
+    };
+    let write = Write::Create(record(scope, &intent)?);
+    world.memory.transact(&[write]).await.map_err(|error| set_up(&error))?;
+    let graph = PlanSnapshot::new(part.graph.clone()).map_err(|error| set_up(&error))?;
+    let origin = Origin { now: EPOCH, seed: "sim".to_owned(), request_id: None };
+    let run = Run { operation_id: operation_id(0), plan, context, graph: &graph, retry_of: None };
+    Ok(made(scope, &actor, &origin, &run)?)
 }
 
 /// Keeps the plan of `part`, and first those of the operations that its nodes run

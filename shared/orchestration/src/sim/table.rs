@@ -51,9 +51,17 @@ impl Table for SimTable {
 
     async fn transact(&self, writes: &[Write]) -> Result<(), TransactError> {
         // The SDK sends a transaction again under one idempotency token: its second answer is its first.
-        let passing = self.0.enter("transact", 0, Site::Write).await?;
-        let done = self.0.memory.transact(writes).await;
-        self.0.committed(None);
+        let passing = self.0.enter("transact", 0, Site::Conditional).await?;
+        let updates = writes.iter().filter_map(|write| {
+            if let Write::Node { key, update } = write { Some((key, update)) } else { None }
+        });
+        let updates: Vec<_> = updates.collect();
+        let mut done = self.0.memory.transact(writes).await;
+        self.0.committed(&updates);
+        if passing.is_refused() {
+            done = self.0.memory.transact(writes).await;
+            self.0.committed(&updates);
+        }
         self.0.say(|| format!("transact {} writes: {}", writes.len(), outcome(done.is_ok())), None);
         passing.leave().await?;
         done
@@ -65,7 +73,7 @@ impl Table for SimTable {
         if passing.is_repeated() {
             put = self.0.memory.node_put(key, node).await;
         }
-        self.0.committed(None);
+        self.0.committed(&[]);
         self.0.say(|| format!("put {}: {}", key.ordinal, outcome(matches!(put, Ok(true)))), None);
         passing.leave().await?;
         put
@@ -79,10 +87,10 @@ impl Table for SimTable {
     async fn node_update(&self, key: &NodeKey, update: &NodeUpdate) -> Result<Applied<NodeRun>, StoreError> {
         let passing = self.0.enter(update.into(), key.ordinal, Site::Write).await?;
         let mut applied = self.0.memory.node_update(key, update).await;
-        self.0.committed(Some(update));
+        self.0.committed(&[(key, update)]);
         if passing.is_repeated() {
             applied = self.0.memory.node_update(key, update).await;
-            self.0.committed(Some(update));
+            self.0.committed(&[(key, update)]);
         }
         self.0.say(|| told_node(key, update, &applied), None);
         passing.leave().await?;
@@ -118,10 +126,10 @@ impl Table for SimTable {
     ) -> Result<Applied<Operation>, StoreError> {
         let passing = self.0.enter(update.into(), 0, Site::Write).await?;
         let mut applied = self.0.memory.operation_update(scope, operation, update).await;
-        self.0.committed(None);
+        self.0.committed(&[]);
         if passing.is_repeated() {
             applied = self.0.memory.operation_update(scope, operation, update).await;
-            self.0.committed(None);
+            self.0.committed(&[]);
         }
         let name: &'static str = update.into();
         self.0.say(
@@ -147,8 +155,8 @@ impl Table for SimTable {
     }
 
     async fn due(&self, shard: u8, now: Millis, limit: usize) -> Result<Vec<Due>, StoreError> {
-        self.read("due", 0).await?;
-        self.0.memory.due(shard, now, limit).await
+        let passing = self.0.enter("due", u32::from(shard), Site::Index).await?;
+        self.0.indexes(passing.is_stale()).due(shard, now, limit).await
     }
 
     async fn queued(
@@ -158,8 +166,8 @@ impl Table for SimTable {
         now: Millis,
         limit: usize,
     ) -> Result<Vec<NodeKey>, StoreError> {
-        self.read("queued", 0).await?;
-        self.0.memory.queued(scope, target, now, limit).await
+        let passing = self.0.enter("queued", 0, Site::Index).await?;
+        self.0.indexes(passing.is_stale()).queued(scope, target, now, limit).await
     }
 }
 

@@ -44,6 +44,9 @@ pub enum Violation {
     /// I8
     #[error("I8: the operation has ended, and what follows from that is not done: {0:?}")]
     NotFinished(Vec<String>),
+    /// I8
+    #[error("I8: {0} passes of reconcile had something to do when nothing went wrong any more")]
+    TooManyRounds(u64),
     /// I9
     #[error("I9: node {0} was closed before node {1} was told and claimed")]
     ClosedBeforeTold(u32, u32),
@@ -83,6 +86,29 @@ pub enum Violation {
     /// Section 6
     #[error("attempt {1} of node {0} was worked on by somebody who did not have it")]
     NotHeld(u32, u32),
+    /// The way back
+    #[error("{0} was undone {1}")]
+    UndoneWrongly(String, &'static str),
+    /// The way back
+    #[error(
+        "{0} was done, its operation failed, and it was neither undone nor left behind what could not be"
+    )]
+    NotUndone(String),
+    /// The way back
+    #[error("{0} takes back {1}")]
+    TakesBackWrongly(OperationId, &'static str),
+    /// The way back, sub-operations
+    #[error("node {0} ended before all was done that follows from the end of the operation that it runs")]
+    EndedUnsettled(u32),
+    /// Retry
+    #[error("{0} does again {1}")]
+    RetriesWrongly(OperationId, &'static str),
+    /// Identity
+    #[error("{0} came while another operation of its identity was active")]
+    SameRunTwice(OperationId),
+    /// Evidence
+    #[error("{0} has ended and left no evidence")]
+    NoPacket(OperationId),
     /// Deadlines
     #[error("an attempt of node {0} began when the time of all of them was over")]
     BeganTooLate(u32),

@@ -4,7 +4,9 @@
 
 mod plan;
 mod queue;
+mod retry;
 mod seen;
+mod undo;
 
 use super::{people::Asked, violation::Violation};
 use crate::machines::NodeEnd;
@@ -13,6 +15,7 @@ use queue::Queues;
 use seen::Seen;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use undo::Undone;
 use weir_domain::{
     canonical::Digest,
     engine::{NodeRun, NodeUpdate, Operation},
@@ -31,6 +34,8 @@ pub(super) struct Watch {
     effects: BTreeMap<(OperationId, u32, u32), u32>,
     plans: Plans,
     queues: Queues,
+    /// What was undone
+    undone: Undone,
     /// Whatever asks somebody: its id, while it is open
     asking: BTreeSet<String>,
     /// What should never have happened
@@ -51,7 +56,7 @@ impl Watch {
     pub fn committed(
         &mut self,
         changes: &[Change],
-        update: Option<&NodeUpdate>,
+        updates: &[(&NodeKey, &NodeUpdate)],
         began: Option<Millis>,
         now: Millis,
     ) {
@@ -62,6 +67,7 @@ impl Watch {
                     if matches!(&change.old, Some(Image::Node(..))) {
                         self.node_writes += 1;
                     }
+                    let update = updates.iter().find(|(of, _)| *of == key).map(|(_, update)| *update);
                     self.node_moved(key, after, update, began);
                     touched.nodes.insert((key.operation, after.ordinal));
                 }
@@ -121,6 +127,7 @@ impl Watch {
                 self.found.push(Violation::ChildNotEnded(after.ordinal));
             }
         }
+        self.ends_settled(key.operation, was, after);
     }
 
     /// Whether the plan that it runs is another one than before, or has just been put whole
@@ -134,6 +141,9 @@ impl Watch {
                 Some(graph) => seen.graph = Some(graph),
                 None => self.found.push(Violation::NoPlan(operation.graph_hash().to_string())),
             }
+        }
+        if before.is_none() {
+            self.came(operation);
         }
         self.queues.takes_back(&operation.info);
         if !operation.is_active() {
@@ -231,6 +241,7 @@ impl Watch {
         let mut found: Vec<Violation> = self.operations.values().flat_map(Seen::at_rest).collect();
         found.extend(self.asking.iter().map(|id| Violation::StillAsks(id.clone())));
         found.extend(self.queues.at_rest());
+        found.extend(self.not_undone());
         found
     }
 }

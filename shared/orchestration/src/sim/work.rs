@@ -79,6 +79,17 @@ impl Work {
     }
 }
 
+/// What an attempt gives that somebody may have to undo: its own name
+pub(super) const GIVES: &str = "id";
+
+/// The input of what undoes it: what it gave
+pub(super) const UNDOES: &str = "of";
+
+/// What `contract` undoes, if it undoes anything
+pub(super) fn undoes(contract: &JobContract) -> Option<&str> {
+    contract.inputs.get(UNDOES).and_then(serde_json::Value::as_str)
+}
+
 /// Who does the work of an attempt
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Holder {
@@ -104,6 +115,17 @@ pub(super) async fn run(
         locked(&world.watch).works(operation, ordinal, attempt, now);
     }
     locked(&world.watch).effect(operation, ordinal, attempt);
+    let mut ended = work.end(attempt);
+    if ended.is_ok()
+        && let Some(of) = undoes(contract)
+    {
+        locked(&world.watch).undone(of, (operation, ordinal));
+    }
     tokio::time::sleep(Duration::from_millis(work.millis - work.millis / 2)).await;
-    work.end(attempt)
+    if let Ok(done) = &mut ended
+        && contract.outputs.iter().any(|name| name == GIVES)
+    {
+        done.outputs.insert(GIVES.to_owned(), format!("{operation}/{ordinal}/{attempt}").into());
+    }
+    ended
 }

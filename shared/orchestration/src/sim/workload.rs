@@ -10,7 +10,12 @@ mod tale;
 pub use tale::job;
 pub(super) use {gates::GROUP, tale::contract};
 
-use super::{chance::Chance, people::Act, world::EPOCH};
+use super::{
+    chance::Chance,
+    people::{Act, Deed},
+    work::Work,
+    world::EPOCH,
+};
 use acts::Habits;
 use std::collections::{BTreeMap, BTreeSet};
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -18,7 +23,7 @@ use tale::{Mix, Tale};
 use weir_domain::{
     definition::address::Address,
     id::{Id as _, OperationId},
-    plan::{Graph, GraphError, NodeId, NodeIdError},
+    plan::{Executor, Graph, GraphError, NodeId, NodeIdError, NodeType, PlanNode},
 };
 
 /// What a run is about
@@ -32,7 +37,7 @@ pub struct Story {
     pub tenders: u32,
     /// The targets whose agents serve
     pub targets: Vec<String>,
-    /// Whether it ends without stream and schedule where nothing fails (I7)
+    /// Whether it ends without stream and schedule where nothing fails (I7): nobody has to look at the clock
     pub alone: bool,
 }
 
@@ -49,12 +54,29 @@ pub struct Part {
     pub exclusive: BTreeSet<Address>,
     /// Whether it takes the first one back
     pub takes_back: bool,
+    /// Whether it runs a scenario: it then has an intent, leaves evidence, and may be taken back and retried
+    pub scenario: bool,
 }
 
 impl Part {
     /// An operation over `graph` that nothing else is said about
     pub const fn new(graph: Graph) -> Self {
-        Self { graph, children: BTreeMap::new(), at_s: 0, exclusive: BTreeSet::new(), takes_back: false }
+        Self {
+            graph,
+            children: BTreeMap::new(),
+            at_s: 0,
+            exclusive: BTreeSet::new(),
+            takes_back: false,
+            scenario: false,
+        }
+    }
+}
+
+impl Part {
+    /// Whether a node of it may be over before anybody works on it: somebody has to look at the clock then
+    fn has_deadline(&self) -> bool {
+        let limited = |node: &PlanNode| node.job_contract.as_ref().is_some_and(|it| it.deadline_s.is_some());
+        self.graph.nodes().iter().any(limited) || self.children.values().any(Self::has_deadline)
     }
 }
 
@@ -102,6 +124,10 @@ pub enum Workload {
     Nested,
     /// Operations that may not run at the same time
     Queue,
+    /// Failures that have everything taken back that was done
+    Undo,
+    /// What was left undone is done by another operation
+    Retry,
     /// Everything at once
     Everything,
 }
@@ -131,6 +157,8 @@ impl Workload {
             | Self::Callbacks
             | Self::Nested
             | Self::Queue
+            | Self::Undo
+            | Self::Retry
             | Self::Everything => tale.layers(size)?,
         };
         let mut parts = vec![first];
@@ -154,13 +182,30 @@ impl Workload {
             | Self::Hands
             | Self::Callbacks
             | Self::Nested
+            | Self::Undo
+            | Self::Retry
             | Self::Everything => {}
         }
+        let scenario = matches!(self, Self::Undo | Self::Retry);
+        parts.iter_mut().for_each(|part| part.scenario = scenario);
         let habits = Habits::of(self);
         let acts = habits.acts(chance, &parts);
-        let alone = matches!(self, Self::Chain | Self::Diamond | Self::Layers | Self::Fan | Self::Gates);
+        let cancelled = acts.iter().any(|act| act.what == Deed::Cancel);
+        let alone = !cancelled && !Mix::of(self).waits_for_a_time() && !parts.iter().any(Part::has_deadline);
         Ok(Story { parts, acts, tenders: habits.tenders, targets: tale::targets(), alone })
     }
+}
+
+/// Two operations that wait: one for a person at a gate, one for an agent
+pub(super) fn waiting() -> Result<[Part; 2], StoryError> {
+    let mut gate = PlanNode::new("gate".parse()?, NodeType::Gate, "agree", Executor::Decide);
+    gate.gate = Some(gates::approval(1, None));
+    let mut behind = job(1, [], Work::SHORT)?;
+    behind.depends_on.insert(gate.node_id.clone());
+    let mut alone = job(1, [], Work::SHORT)?;
+    let agent = format!("agent:{}", tale::target(1)).parse();
+    alone.runs = agent.map_err(|_| StoryError::Words("no target".to_owned()))?;
+    Ok([Part::new(Graph::new(vec![gate, behind])?), Part::new(Graph::new(vec![alone])?)])
 }
 
 /// Why a story cannot be told

@@ -1,6 +1,7 @@
 //! The simulated region: what every call of a function passes through, and what dies there
 
 use super::{
+    behind::Behind,
     chance::Chance,
     fault::{Fault, Plan, Point, Site},
     pace::Pace,
@@ -20,7 +21,7 @@ use std::{
 };
 use tokio::{sync::Notify, time::Instant};
 use weir_domain::{engine::NodeUpdate, time::Millis};
-use weir_store::{Change, memory::MemoryTable};
+use weir_store::{Change, NodeKey, memory::MemoryTable};
 
 /// When virtual time begins: 2026-01-01T00:00:00Z
 pub(super) const EPOCH: Millis = Millis(1_767_225_600_000);
@@ -90,6 +91,8 @@ pub(super) struct World {
     pub helped: bool,
     /// A node has become ready: an agent may want it
     pub queued: Notify,
+    /// What indexes that are behind show
+    behind: Mutex<Behind>,
     /// Changes of the table that nobody has been told of
     news: Mutex<usize>,
     start: Instant,
@@ -110,6 +113,7 @@ impl World {
             watch: Mutex::default(),
             helped,
             queued: Notify::new(),
+            behind: Mutex::default(),
             news: Mutex::default(),
             start: Instant::now(),
             draws: AtomicU64::new(0),
@@ -217,7 +221,7 @@ impl World {
         if passing.is_dead() {
             std::future::pending::<()>().await;
         }
-        if site == Site::Write {
+        if matches!(site, Site::Write | Site::Conditional) {
             locked(&self.record).writes_made.push(point);
         }
         match fault {
@@ -240,7 +244,7 @@ impl World {
     }
 
     /// Takes what the table has committed since the last look, checks it, and hands it to whoever listens
-    pub fn committed(&self, update: Option<&NodeUpdate>) {
+    pub fn committed(&self, updates: &[(&NodeKey, &NodeUpdate)]) {
         let news: Vec<Change> = {
             let mut position = locked(&self.news);
             let news = self.memory.changes_since(*position);
@@ -252,15 +256,24 @@ impl World {
         }
         let began = CURRENT.try_with(|it| it.began).ok();
         let before = locked(&self.watch).found.len();
-        locked(&self.watch).committed(&news, update, began, self.now());
+        locked(&self.watch).committed(&news, updates, began, self.now());
         let found: Vec<String> =
             locked(&self.watch).found.iter().skip(before).map(ToString::to_string).collect();
         for violation in found {
             self.say(|| format!("VIOLATION {violation}"), None);
         }
         for change in news {
+            if self.plan.is_any() {
+                locked(&self.behind).learns(self.now(), change.clone());
+            }
             self.heard(change);
         }
+    }
+
+    /// The table as its indexes show it, where they are behind by so much
+    pub fn indexes(&self, behind: Option<Millis>) -> Arc<MemoryTable> {
+        let Some(lag) = behind else { return self.memory.clone() };
+        locked(&self.behind).at(self.now() - lag)
     }
 
     /// Adds a line to the run's trace, if somebody wants one
@@ -293,6 +306,26 @@ impl Passing<'_> {
             self.world.note(self.point, Fault::Repeat);
         }
         repeated
+    }
+
+    /// The call is made again as another one, after it was carried out
+    pub fn is_refused(&self) -> bool {
+        let refused = self.fault == Some(Fault::Refuse);
+        if refused {
+            self.world.note(self.point, Fault::Refuse);
+        }
+        refused
+    }
+
+    /// How long the index that is read is behind, if it is
+    pub fn is_stale(&self) -> Option<Millis> {
+        if self.fault != Some(Fault::Stale) {
+            return None;
+        }
+        self.world.note(self.point, Fault::Stale);
+        let chance = self.world.chance.of("stale").of(self.point.op).at(u64::from(self.point.nth));
+        let most = if chance.of("long").one_in(8) { 30_000 } else { 3_000 };
+        Some(Millis(i64::try_from(chance.below(most)).unwrap_or(0)))
     }
 
     /// The call was carried out, and the caller may die before it hears of that

@@ -73,6 +73,12 @@ impl MemoryTable {
         self.lock().changes.iter().skip(position).cloned().collect()
     }
 
+    /// Makes `change`, whatever is there now: another table follows this one's stream
+    pub fn replay(&self, change: &Change) {
+        let effect = change.new.clone().map_or(Effect::Remove, Effect::Put);
+        self.lock().carry_out(change.key.clone(), effect);
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // No code that holds the lock can panic half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

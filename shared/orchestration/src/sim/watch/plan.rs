@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     canonical::Digest,
     engine::{GUARD, NodeRun},
-    plan::{Graph, NodeStatus, PlanPatch, patch::apply},
+    plan::{Graph, NodeStatus, PlanPatch, PlanSnapshot, patch::apply},
 };
 
 /// Every plan and patch that was kept
@@ -21,10 +21,13 @@ impl Plans {
     }
 
     pub fn kept(&mut self, key: &str, bytes: &[u8]) {
-        if key.contains("plans/")
-            && let Ok(patch) = serde_json::from_slice::<PlanPatch>(bytes)
-        {
+        if !key.contains("plans/") {
+            return;
+        }
+        if let Ok(patch) = serde_json::from_slice::<PlanPatch>(bytes) {
             self.patches.insert(patch.effective_hash.clone(), patch);
+        } else if let Ok(snapshot) = serde_json::from_slice::<PlanSnapshot>(bytes) {
+            self.base.insert(snapshot.graph_hash, snapshot.nodes);
         }
     }
 

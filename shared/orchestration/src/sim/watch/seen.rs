@@ -89,7 +89,12 @@ impl Seen {
             }
         }
         let is_new = |status| after.status == status && was != Some(status);
-        if is_new(NodeStatus::Running) && !self.starts.insert((ordinal, after.attempt)) {
+        let taken_over = before.is_some_and(|it| {
+            it.status == NodeStatus::Running
+                && after.status == NodeStatus::Running
+                && (it.attempt, &it.holder, it.started_at) != (after.attempt, &after.holder, after.started_at)
+        });
+        if taken_over || (is_new(NodeStatus::Running) && !self.starts.insert((ordinal, after.attempt))) {
             found.push(Violation::StartedTwice(ordinal, after.attempt));
         }
         let claimed = was == Some(NodeStatus::Pending)

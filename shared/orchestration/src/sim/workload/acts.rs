@@ -18,6 +18,8 @@ pub(super) struct Habits {
     pause: u64,
     /// The most patches of the first operation
     patches: u64,
+    /// The most people who have the first operation retried
+    retries: u64,
     /// Whether each gate is decided by one person who was told its place, at any time
     decide: bool,
     /// How many people see to whatever waits for somebody
@@ -26,7 +28,8 @@ pub(super) struct Habits {
 
 impl Habits {
     pub const fn of(workload: Workload) -> Self {
-        const NONE: Habits = Habits { cancel: 0, pause: 0, patches: 0, decide: false, tenders: 0 };
+        const NONE: Habits =
+            Habits { cancel: 0, pause: 0, patches: 0, retries: 0, decide: false, tenders: 0 };
         match workload {
             Workload::Chain | Workload::Diamond | Workload::Layers | Workload::Fan | Workload::Failures => {
                 NONE
@@ -40,6 +43,8 @@ impl Habits {
             Workload::Callbacks => Self { cancel: 4, tenders: 1, ..NONE },
             Workload::Nested => Self { cancel: 3, pause: 5, tenders: 1, ..NONE },
             Workload::Queue => Self { cancel: 3, ..NONE },
+            Workload::Undo => Self { cancel: 6, pause: 6, ..NONE },
+            Workload::Retry => Self { cancel: 4, retries: 3, tenders: 1, ..NONE },
             Workload::Everything => Self { cancel: 4, pause: 3, patches: 2, tenders: 2, ..NONE },
         }
     }
@@ -62,6 +67,11 @@ impl Habits {
             // Two at the same time as often as not: they race for the next number.
             let at_s = chance.of("patch").at(u64::from(number) / 2).below(25);
             acts.push(Act { at_s, of: 0, what: Deed::Patch(number) });
+        }
+        for number in 0..u32::try_from(chance.of("retries").below(self.retries + 1)).unwrap_or(0) {
+            // Two at the same time as often as not: one of them makes it.
+            let at_s = chance.of("retry").at(u64::from(number) / 2).below(200);
+            acts.push(Act { at_s, of: 0, what: Deed::Retry(number) });
         }
         if self.decide {
             let gates = first.graph.numbered().filter(|(_, node)| node.node_type == NodeType::Gate);

@@ -1,13 +1,16 @@
 //! Graphs by chance
 
 use super::{Part, StoryError, Workload, gates};
-use crate::sim::{chance::Chance, work::Work};
+use crate::sim::{
+    chance::Chance,
+    work::{GIVES, UNDOES, Work},
+};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     definition::address::Address,
     plan::{
-        Backoff, Executor, Graph, Idempotency, JobContract, NodeId, NodeIdError, NodeType, OnFailure,
-        PlanNode,
+        Backoff, Compensation, Executor, Graph, Idempotency, JobContract, NodeId, NodeIdError, NodeType,
+        OnFailure, PlanNode,
     },
 };
 
@@ -20,7 +23,7 @@ const DEPTH_MAX: u32 = 2;
 /// What an operation may not share with others
 const SHARED: [&str; 2] = ["target.sim.shared", "provider.shared"];
 
-fn target(number: u64) -> String {
+pub(super) fn target(number: u64) -> String {
     format!("target.sim.t{number}")
 }
 
@@ -79,12 +82,26 @@ pub(super) struct Mix {
     gate: u64,
     /// A gate of any kind
     waits: u64,
+    /// A failure has all that was done taken back
+    rollback: u64,
+    /// It says what undoes it
+    compensated: u64,
 }
 
 impl Mix {
     pub const fn of(workload: Workload) -> Self {
-        const NONE: Mix =
-            Mix { fails: 0, deadline: 0, pauses: 0, manual: 0, later: 0, child: 0, gate: 0, waits: 0 };
+        const NONE: Mix = Mix {
+            fails: 0,
+            deadline: 0,
+            pauses: 0,
+            manual: 0,
+            later: 0,
+            child: 0,
+            gate: 0,
+            waits: 0,
+            rollback: 0,
+            compensated: 0,
+        };
         match workload {
             Workload::Chain
             | Workload::Diamond
@@ -100,10 +117,22 @@ impl Mix {
             Workload::Hands => Self { fails: 2, pauses: 2, manual: 5, deadline: 6, ..NONE },
             Workload::Callbacks => Self { later: 2, fails: 4, pauses: 8, ..NONE },
             Workload::Nested => Self { child: 3, fails: 6, pauses: 4, ..NONE },
+            Workload::Undo => Self { fails: 3, child: 5, rollback: 2, compensated: 2, ..NONE },
+            Workload::Retry => {
+                Self { fails: 2, deadline: 8, gate: 6, child: 8, rollback: 6, compensated: 3, ..NONE }
+            }
             Workload::Everything => {
-                Self { fails: 4, deadline: 8, pauses: 5, manual: 8, later: 5, child: 6, gate: 6, waits: 8 }
+                let by_hand = Self { pauses: 5, manual: 8, gate: 6, waits: 8, ..NONE };
+                Self { fails: 4, deadline: 8, later: 5, child: 6, ..by_hand }
             }
         }
+    }
+}
+
+impl Mix {
+    /// Whether some gates open or close at a time
+    pub const fn waits_for_a_time(&self) -> bool {
+        self.waits > 0
     }
 }
 
@@ -228,6 +257,8 @@ impl Tale {
     fn on_failure(&self, chance: Chance) -> OnFailure {
         if self.is(chance, "pauses", self.mix.pauses) {
             OnFailure::Pause
+        } else if self.is(chance, "rolls back", self.mix.rollback) {
+            OnFailure::Rollback
         } else if self.mix.fails > 0 && chance.of("passed").one_in(3) {
             OnFailure::Continue
         } else {
@@ -251,6 +282,18 @@ impl Tale {
         if node.runs == Executor::Job && self.is(chance, "later", self.mix.later) {
             contract.inputs.insert("answers".to_owned(), "later".into());
         }
+        // An agent's job gives nothing, so nobody could say what is to be undone.
+        if node.runs == Executor::Job && self.is(chance, "compensated", self.mix.compensated) {
+            contract.outputs = vec![GIVES.to_owned()];
+            node.compensation = Some(Box::new(self.compensation(chance.of("undo"))));
+        }
+    }
+
+    /// What undoes a job: another one, which may fail
+    fn compensation(&self, chance: Chance) -> Compensation {
+        let mut job_contract = contract(self.work(chance, "takes"));
+        job_contract.inputs.insert(UNDOES.to_owned(), format!("${{outputs.{GIVES}}}").into());
+        Compensation { job_contract, runs: Executor::Job, target: None }
     }
 
     /// The operation over `nodes`, with those that they run
