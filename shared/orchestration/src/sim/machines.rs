@@ -36,7 +36,8 @@ fn operation_machine() -> Option<&'static Machine> {
     MACHINE.get_or_init(|| Machine::read(text).ok()).as_ref()
 }
 
-fn segment_machine() -> Option<&'static Machine> {
+/// What waits for the nodes of one segment
+pub(super) fn segment_machine() -> Option<&'static Machine> {
     static MACHINE: OnceLock<Option<Machine>> = OnceLock::new();
     let text = include_str!("../../../../statemachines/segment.asl.json");
     MACHINE.get_or_init(|| Machine::read(text).ok()).as_ref()

@@ -9,7 +9,9 @@
 
 mod attempts;
 mod begins;
+mod cancels;
 mod children;
+mod ends;
 mod patches;
 mod rig;
 mod segments;

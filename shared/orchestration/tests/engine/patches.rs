@@ -327,3 +327,53 @@ async fn who_waits_again_for_what_has_ended_is_told_again() {
     rig.settle().await;
     assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
 }
+
+#[tokio::test]
+async fn whom_a_patch_touches_goes_on_at_once() {
+    let graph = Graph::new(vec![job("a", &[]), job("b", &[]), job("c", &["b"]), job("d", &["b"])]).unwrap();
+    let mut rig = Rig::begin(&graph).await;
+    rig.work("a", true).await;
+    assert!(rig.node("a").await.closed);
+    // One waits for what has ended, one for nothing any more, one is new: nobody else looks at any of them.
+    let changes = PatchChanges {
+        added: vec![job("x", &["a"]), job("y", &[])],
+        rewired: vec![rewired("c", &["a"], &["b"]), rewired("d", &[], &["b"])],
+        ..PatchChanges::default()
+    };
+    rig.patch("one", &changes).await.unwrap();
+    for name in ["c", "d", "x", "y"] {
+        assert_eq!(rig.status(name).await, NodeStatus::Ready, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_patch_that_touches_more_than_a_transaction_holds_is_refused() {
+    // Two gates that have not asked yet, and have to be held while what they ask about changes.
+    let lanes = ["left", "right"].map(|lane| {
+        let [first, asks, other] = ["first", "gate", "other"].map(|name| format!("{lane}.{name}"));
+        let begins = [job(&first, &[]), gate(&asks, &[&first], 1), job(&other, &[])];
+        let rest = (0..49).map(|number| job(&format!("{lane}.n{number}"), &[&asks, &other]));
+        begins.into_iter().chain(rest).collect::<Vec<_>>()
+    });
+    let rig = Rig::begin(&Graph::new(lanes.concat()).unwrap()).await;
+    // So many nodes of each lane wait for their gate alone.
+    let alone = |most: usize| {
+        let of = |lane: &str| {
+            let other = format!("{lane}.other");
+            (0..most).map(|n| rewired(&format!("{lane}.n{n}"), &[], &[&other])).collect::<Vec<_>>()
+        };
+        let rewired = ["left", "right"].map(of).concat();
+        PatchChanges { added: vec![job("x", &[])], rewired, ..PatchChanges::default() }
+    };
+    let refused = async |most: usize| {
+        let refused = rig.patch(&most.to_string(), &alone(most)).await;
+        let Err(PatchFailure::Refused(PatchError::TooManyTouched { found })) = refused else {
+            panic!("{refused:?}")
+        };
+        found
+    };
+    assert_eq!(refused(49).await, 100, "98 nodes, and the two that they waited for");
+    assert_eq!(rig.operation().await.reserved, 0, "no number was taken for it");
+    assert_eq!(refused(47).await, 98, "94 nodes, those two, and the gates");
+    rig.patch("46", &alone(46)).await.unwrap();
+}

@@ -48,6 +48,12 @@ pub struct Told {
     /// Segments of which no execution runs
     pub ended: BTreeSet<u32>,
     pub jobs: Vec<Job>,
+    /// Tokens that were sent back
+    pub sent: Vec<String>,
+    /// Whether Step Functions takes no tokens for the moment
+    pub throttled: bool,
+    /// How often a root execution was started
+    pub roots: u32,
 }
 
 #[derive(Default)]
@@ -62,6 +68,7 @@ impl Cloud {
 #[async_trait]
 impl Machines for Cloud {
     async fn start_operation(&self, _: &OperationInput) -> Result<(), MachinesError> {
+        self.told(|sent| sent.roots += 1);
         Ok(())
     }
     async fn start_segment(&self, input: &SegmentInput) -> Result<(), MachinesError> {
@@ -71,8 +78,14 @@ impl Machines for Cloud {
         });
         Ok(())
     }
-    async fn succeed(&self, _: &str, _: &str) -> Result<Sent, MachinesError> {
-        Ok(Sent::Gone)
+    async fn succeed(&self, token: &str, _: &str) -> Result<Sent, MachinesError> {
+        self.told(|told| {
+            if told.throttled {
+                return Err(MachinesError("slow down".into()));
+            }
+            told.sent.push(token.to_owned());
+            Ok(Sent::Gone)
+        })
     }
     async fn segment_runs(&self, input: &SegmentInput) -> Result<bool, MachinesError> {
         Ok(self.told(|sent| !sent.ended.contains(&input.segment)))

@@ -45,13 +45,25 @@ fn run(
     input: Value,
     answers: Vec<Result<Value, Raised>>,
 ) -> (Result<Value, Raised>, Vec<String>, u64) {
-    let machine = Machine::read(&json!({ "StartAt": "A", "States": states }).to_string()).unwrap();
+    execution(
+        &Machine::read(&json!({ "StartAt": "A", "States": states }).to_string()).unwrap(),
+        input,
+        answers,
+    )
+}
+
+/// The same of `machine`
+fn execution(
+    machine: &Machine,
+    input: Value,
+    answers: Vec<Result<Value, Raised>>,
+) -> (Result<Value, Raised>, Vec<String>, u64) {
     let host = Arc::new(Scripted { answers: Mutex::new(answers), ..Scripted::default() });
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let (ended, passed) = runtime.block_on(async {
         let began = tokio::time::Instant::now();
-        let ended = execute(&*host, &machine, input).await;
+        let ended = execute(&*host, machine, input).await;
         (ended, began.elapsed().as_secs())
     });
     let calls = host.calls.lock().unwrap().clone();
@@ -172,4 +184,47 @@ fn a_map_gives_each_item_its_own_input_and_fails_with_the_first_that_fails() {
 fn a_path_that_leads_nowhere_is_an_error() {
     let (ended, _, _) = run(json!({ "A": task(json!({})) }), json!({}), vec![]);
     assert_eq!(ended.unwrap_err().error, "States.ParameterPathFailure");
+}
+
+/// What an execution of a segment of `nodes` does whose functions answer like this, and how often each was called
+fn segment(nodes: u32, mut answers: Vec<Result<Value, Raised>>) -> (Vec<String>, usize) {
+    answers.push(Ok(json!({ "next": "done", "round": 1 })));
+    let nodes: Vec<_> = (1..=nodes).collect();
+    let input = json!({ "scope": "harbor", "operation": "op", "segment": 0, "nodes": nodes });
+    let machine = crate::sim::machines::segment_machine().unwrap();
+    let (ended, calls, _) = execution(machine, input, answers);
+    ended.unwrap();
+    assert_eq!(calls.last().unwrap(), "Done", "{calls:?}");
+    let arrivals = calls.iter().filter(|call| call.starts_with("${NodeArriveArn}")).count();
+    (calls, arrivals)
+}
+
+fn out() -> Result<Value, Raised> {
+    Ok(json!("out"))
+}
+
+#[test]
+fn an_arrival_at_a_segment_that_fails_is_tried_again() {
+    let (calls, arrivals) = segment(2, vec![raised("Transient"), out(), out()]);
+    assert_eq!((arrivals, calls.contains(&"Left".to_owned())), (3, false), "{calls:?}");
+}
+
+#[test]
+fn an_arrival_at_a_segment_that_keeps_failing_takes_no_other_node_with_it() {
+    let mut answers = vec![raised("Terminal"), out()];
+    answers.extend((0..8).map(|_| raised("Terminal")));
+    let (calls, arrivals) = segment(2, answers);
+    assert_eq!((arrivals, calls.contains(&"Left".to_owned())), (10, true), "{calls:?}");
+}
+
+#[test]
+fn a_node_of_a_segment_that_nobody_ends_is_looked_at_when_the_time_of_its_wait_is_over() {
+    let (calls, arrivals) = segment(1, vec![Ok(Value::Null)]);
+    assert_eq!((arrivals, calls.contains(&"Left".to_owned())), (1, true), "{calls:?}");
+}
+
+#[test]
+fn the_end_of_a_segment_is_told_until_it_is_heard() {
+    let (calls, _) = segment(1, vec![out(), raised("Transient"), raised("Lambda.Unknown")]);
+    assert_eq!(calls.iter().filter(|call| call.starts_with("${SegmentFinishArn}")).count(), 3, "{calls:?}");
 }
