@@ -68,7 +68,7 @@ impl Shop {
         shop
     }
 
-    async fn register(&mut self, name: &'static str, target: &str) {
+    pub async fn register(&mut self, name: &'static str, target: &str) {
         let now = Time::from(self.api.clock.now());
         let id = AgentId::derived(1, name);
         let (secret, credential) =
@@ -188,12 +188,17 @@ impl Shop {
 
     /// Ends the operation whose nodes have all ended, as its executions would
     pub async fn end(&self, operation: OperationId) {
+        self.end_segments(operation).await;
+        self.api.cx.engine().finish_operation(&self.scope, operation).await.unwrap();
+    }
+
+    /// The same, but its root execution has yet to do what follows from the end
+    pub async fn end_segments(&self, operation: OperationId) {
         let engine = self.api.cx.engine();
         let told = self.api.cloud.told().segments.clone();
         for segment in told.iter().filter(|segment| segment.operation == operation) {
             engine.segment_finish(&self.scope, operation, segment.segment).await.unwrap();
         }
-        engine.finish_operation(&self.scope, operation).await.unwrap();
     }
 
     /// Brings `release` to both targets of staging

@@ -1,11 +1,16 @@
 use crate::fixture::Shop;
 use serde_json::{Value, json};
 use weir_domain::{
-    id::OperationId, intent::IntentStatus, operation::OperationStatus, plan::NodeStatus, plan::PlanStatus,
+    engine::ParentNode,
+    id::{Id as _, OperationId},
+    intent::IntentStatus,
+    operation::OperationStatus,
+    plan::{NodeStatus, PlanStatus},
 };
 use weir_edge::wire::{
     explain::Explanation, intent::IntentView, operation::OperationView, page::Page, plan::PlanView,
 };
+use weir_store::Write;
 use weir_testkit::api::Reply;
 
 /// A scenario of three checks, one after the other, behind somebody's agreement
@@ -257,4 +262,29 @@ async fn a_retry_gives_what_was_given_before_it_too() {
     shop.end(again.operation_id).await;
     let outputs = shop.operation(again.operation_id).await.outputs;
     assert_eq!(Value::Object(outputs), json!({ "made": "t-7" }));
+}
+
+#[tokio::test]
+async fn an_operation_is_retried_after_what_follows_from_its_end_and_not_where_another_one_decides() {
+    let shop = Shop::open().await;
+    let id = checks(&shop).await;
+    agree(&shop).await;
+    shop.job(id, "first", true).await;
+    shop.job(id, "second", false).await;
+    shop.end_segments(id).await;
+    assert_eq!(shop.operation(id).await.status, OperationStatus::Failed);
+    let refused = async |id: OperationId| -> String {
+        let said = retry(&shop, "alice", id).await.expect(409);
+        said["detail"].as_str().unwrap().to_owned()
+    };
+    assert!(refused(id).await.contains("what follows from the end"), "it holds its lock still");
+    shop.end(id).await;
+    let table = shop.api.cx.table();
+    let mut part = table.operation_get(&shop.scope, id).await.unwrap().unwrap();
+    part.info.operation_id = OperationId::derived(2, "part");
+    part.info.parent = Some(ParentNode { operation: id, ordinal: 2, attempt: 1 });
+    let part_id = part.info.operation_id;
+    table.transact(&[Write::CreateOperation(Box::new(part))]).await.unwrap();
+    assert!(refused(part_id).await.contains(&format!("run by a node of operation `{id}`")));
+    retry(&shop, "alice", id).await.expect(201);
 }

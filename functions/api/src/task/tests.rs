@@ -3,13 +3,13 @@ use serde_json::{Value, json};
 use weir_domain::{
     canonical::Digest,
     delivery::{Promotion, TargetState, VersionSticker},
-    engine::LEASE,
+    engine::{CANCEL_GRACE, LEASE},
     plan::NodeStatus,
     time::Millis,
 };
 use weir_edge::wire::task::Task;
 use weir_orchestration::Clock as _;
-use weir_store::{Entity as _, Key};
+use weir_store::{Entity as _, Key, NodeKey};
 
 fn failed(task: &Task, retryable: bool) -> Value {
     json!({
@@ -17,6 +17,13 @@ fn failed(task: &Task, retryable: bool) -> Value {
         "error": { "code": "disk_full", "message": "no space; token=abc123", "retryable": retryable },
         "started_at": "2026-11-21T08:00:00Z", "finished_at": "2026-11-21T08:00:02Z",
     })
+}
+
+/// The version that is said to be on the first target
+async fn installed(shop: &Shop) -> Option<String> {
+    let key = Key::entity(&shop.scope, TargetState::KIND, "target.staging.stg-1");
+    let found = shop.api.cx.table().read::<TargetState>(&key).await.unwrap();
+    found.map(|(state, _)| state.current.version)
 }
 
 #[tokio::test]
@@ -112,10 +119,43 @@ async fn a_late_report_of_an_attempt_that_was_given_up_changes_nothing() {
     assert_eq!(shop.report("stg-1", &first, &succeeded(&first)).await.short(), "409 attempt-superseded");
     assert_eq!(shop.report("stg-1", &first, &failed(&first, true)).await.short(), "409 attempt-superseded");
     assert_eq!(shop.nodes(operation).await["deploy.stg-1"], NodeStatus::Running);
+    assert_eq!(installed(&shop).await, None, "nor what is said to be on the target");
     shop.report("stg-1", &second, &succeeded(&second)).await.expect(200);
     let future = json!({ "attempt": 9, "status": "succeeded", "logs": "",
         "started_at": "2026-11-21T08:00:00Z", "finished_at": "2026-11-21T08:00:02Z" });
     assert_eq!(shop.report("stg-1", &second, &future).await.short(), "409 attempt-superseded");
+}
+
+#[tokio::test]
+async fn a_report_of_what_has_been_given_up_for_good_changes_nothing() {
+    let shop = Shop::open().await;
+    let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let task = shop.claim("stg-1").await.remove(0);
+    let path = format!("/v1/operations/{operation}/cancel");
+    shop.api.post(&path).by("alice").json(&json!({})).send().await.expect(202);
+    shop.api.clock.advance(CANCEL_GRACE);
+    shop.api.cx.engine().reconcile().await.unwrap();
+    assert_eq!(shop.nodes(operation).await["deploy.stg-1"], NodeStatus::Failed);
+    let late = shop.report("stg-1", &task, &succeeded(&task)).await;
+    assert_eq!(late.short(), "409 attempt-superseded");
+    assert_eq!(installed(&shop).await, None);
+    let key = NodeKey::new(&shop.scope, operation, task.task.ordinal);
+    let node = shop.api.cx.table().node_get(&key).await.unwrap().unwrap();
+    assert_eq!(node.error.unwrap().code, "cancelled");
+}
+
+#[tokio::test]
+async fn an_attempt_is_reported_by_who_holds_it() {
+    let mut shop = Shop::open().await;
+    shop.register("stg-1b", "target.staging.stg-1").await;
+    let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let task = shop.claim("stg-1").await.remove(0);
+    let other = shop.report("stg-1b", &task, &succeeded(&task)).await;
+    assert_eq!(other.short(), "409 attempt-superseded", "it serves the same target");
+    assert_eq!(shop.nodes(operation).await["deploy.stg-1"], NodeStatus::Running);
+    assert_eq!(installed(&shop).await, None);
+    shop.report("stg-1", &task, &succeeded(&task)).await.expect(200);
+    assert_eq!(installed(&shop).await.as_deref(), Some("1.0.0"));
 }
 
 #[tokio::test]
