@@ -11,11 +11,13 @@ use weir_local::{
     stack::{Stack, StackOptions},
     story::{self, StoryReport},
 };
-use weir_store::dynamo::DynamoTable;
+use weir_store::dynamo::{DynamoTable, create_table};
 
 /// A stack in a folder of its own
 pub struct Rig {
     pub stack: Stack,
+    /// Whether it runs on the emulator that comes with it
+    pub embedded: bool,
     _folder: tempfile::TempDir,
 }
 
@@ -26,9 +28,10 @@ impl Rig {
         let endpoint = std::env::var_os("WEIR_E2E_ENDPOINT").map(|url| url.into_string().unwrap());
         let mut options = StackOptions::new(&xtask::root());
         options.dir = folder.path().to_owned();
+        let embedded = endpoint.is_none();
         options.endpoint = endpoint;
         let stack = Stack::start(options, &Progress::stderr()).await.unwrap();
-        Self { stack, _folder: folder }
+        Self { stack, embedded, _folder: folder }
     }
 
     /// Runs `checks`, stops the stack, and only then fails if they did
@@ -64,6 +67,13 @@ impl Rig {
     pub fn table(&self) -> DynamoTable {
         let client = aws_sdk_dynamodb::Client::new(self.stack.endpoint().config());
         DynamoTable::new(client, self.output("Table"))
+    }
+
+    /// A table of its own, which no function of the stack looks at
+    pub async fn table_beside(&self, name: &str) -> DynamoTable {
+        let client = aws_sdk_dynamodb::Client::new(self.stack.endpoint().config());
+        create_table(&client, name).await.unwrap();
+        DynamoTable::new(client, name.to_owned())
     }
 
     /// Step Functions, seen without the API

@@ -1,6 +1,6 @@
 //! The contract on whatever speaks AWS's protocols at `WEIR_TEST_ENDPOINT`; passes without a word where that is not set
 //!
-//! Start an emulator, then: `WEIR_TEST_ENDPOINT=http://127.0.0.1:4566 cargo test -p weir-ledger --test emulator`.
+//! Start an emulator, then: `WEIR_TEST_ENDPOINT=http://127.0.0.1:4566 cargo test -p weir-ledger --test contract`.
 
 #![expect(
     clippy::unwrap_used,
