@@ -5,7 +5,10 @@ use async_trait::async_trait;
 use aws_sdk_sfn::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    operation::{send_task_success::SendTaskSuccessError, start_execution::StartExecutionError},
+    operation::{
+        send_task_success::{SendTaskSuccessError, SendTaskSuccessOutput},
+        start_execution::StartExecutionError,
+    },
     types::ExecutionStatus,
 };
 use serde::Serialize;
@@ -53,11 +56,7 @@ impl Machines for StepFunctions {
     }
 
     async fn succeed(&self, token: &str, output: &str) -> Result<Sent, MachinesError> {
-        match self.client.send_task_success().task_token(token).output(output).send().await {
-            Ok(_) => Ok(Sent::Accepted),
-            Err(error) if is_gone(&error) => Ok(Sent::Gone),
-            Err(error) => Err(failed(error)),
-        }
+        sent(self.client.send_task_success().task_token(token).output(output).send().await)
     }
 
     async fn segment_runs(&self, input: &SegmentInput) -> Result<bool, MachinesError> {
@@ -74,6 +73,17 @@ impl Machines for StepFunctions {
     }
 }
 
+/// What became of a token: where the service could not be asked, or would not listen, it waits still
+fn sent<R: std::fmt::Debug + Send + Sync + 'static>(
+    answer: Result<SendTaskSuccessOutput, SdkError<SendTaskSuccessError, R>>,
+) -> Result<Sent, MachinesError> {
+    match answer {
+        Ok(_) => Ok(Sent::Accepted),
+        Err(error) if is_gone(&error) => Ok(Sent::Gone),
+        Err(error) => Err(failed(error)),
+    }
+}
+
 /// The three answers that mean "nobody waits for this token any more"
 fn is_gone<R>(error: &SdkError<SendTaskSuccessError, R>) -> bool {
     let Some(error) = error.as_service_error() else { return false };
@@ -85,4 +95,34 @@ fn is_gone<R>(error: &SdkError<SendTaskSuccessError, R>) -> bool {
 
 fn failed(error: impl std::error::Error + Send + Sync + 'static) -> MachinesError {
     MachinesError(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_sfn::{
+        error::ErrorMetadata,
+        types::error::{InvalidOutput, InvalidToken, TaskDoesNotExist, TaskTimedOut},
+    };
+
+    #[test]
+    fn only_three_answers_mean_that_nobody_waits_any_more() {
+        let is_gone = |error: SendTaskSuccessError| match sent(Err(SdkError::service_error(error, ()))) {
+            Ok(sent) => sent == Sent::Gone,
+            Err(_) => false,
+        };
+        let called = |code: &str| SendTaskSuccessError::generic(ErrorMetadata::builder().code(code).build());
+        assert!(is_gone(SendTaskSuccessError::InvalidToken(InvalidToken::builder().build())));
+        assert!(is_gone(SendTaskSuccessError::TaskDoesNotExist(TaskDoesNotExist::builder().build())));
+        assert!(is_gone(SendTaskSuccessError::TaskTimedOut(TaskTimedOut::builder().build())));
+        for code in ["InvalidToken", "TaskDoesNotExist", "TaskTimedOut"] {
+            assert!(is_gone(called(code)), "an emulator says no more than {code}");
+        }
+        assert!(!is_gone(SendTaskSuccessError::InvalidOutput(InvalidOutput::builder().build())));
+        for code in ["ThrottlingException", "ServiceUnavailable", "KmsThrottlingException"] {
+            assert!(!is_gone(called(code)), "{code}: the token still waits");
+        }
+        let silent: SdkError<SendTaskSuccessError, ()> = SdkError::timeout_error("no answer");
+        assert!(sent(Err(silent)).is_err());
+    }
 }

@@ -154,7 +154,7 @@ impl Engine {
         let (before, after) =
             (self.graph(&record.base_hash).await?, self.graph(&record.effective_hash).await?);
         let diff = diff(&before, &after);
-        // All are admitted before one is driven: a segment is closed by whoever finds all its nodes ended.
+        // Those that are not admitted yet keep their segment open, whoever drives the others meanwhile (ADR 46).
         let admitted = self.admit(operation, &diff.added).await?;
         self.start_patched(operation, &after, sequence).await?;
         let mut driven: Vec<_> =

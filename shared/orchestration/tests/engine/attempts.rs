@@ -146,3 +146,43 @@ async fn an_agent_that_is_away_for_a_while_is_waited_for_and_nothing_is_repaired
     let ended = rig.node("a").await;
     assert_eq!(ended.error.unwrap().code, "deadline_passed", "the end of its time is noticed when it comes");
 }
+
+#[tokio::test]
+async fn a_report_counts_once_and_for_its_own_attempt_only() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    let key = rig.key("a").await;
+    let broke = || Outcome::Failed { error: FailureSummary::new("broke", "it broke"), retryable: true };
+    let counts = async |attempt: u32, outcome: Outcome, by: &str| {
+        let report = rig.engine.report(&key, attempt, outcome, format!("{by}/{attempt}")).await.unwrap();
+        matches!(report, Reported::Accepted(_))
+    };
+    rig.start("a").await;
+    assert!(counts(1, broke(), "ann").await);
+    assert!(counts(1, broke(), "ann").await, "told again: it has led to another attempt");
+    rig.pass(Millis::from_secs(60));
+    assert!(matches!(rig.start("a").await, Started::Yes(_)));
+    rig.pass(LEASE);
+    rig.reconcile().await;
+    rig.pass(Millis::from_secs(60));
+    assert!(matches!(rig.start("a").await, Started::Yes(_)));
+    assert!(!counts(2, broke(), "ann").await, "it had been given up");
+    assert!(!counts(2, Outcome::Succeeded, "ann").await);
+    let node = rig.node("a").await;
+    assert_eq!((node.status, node.attempt), (NodeStatus::Running, 3), "which is about another attempt");
+    assert!(counts(3, Outcome::Succeeded, "bob").await);
+    assert!(counts(3, Outcome::Succeeded, "bob").await, "told again: it has ended the node");
+    assert!(!counts(3, Outcome::Succeeded, "ann").await, "somebody else's");
+}
+
+#[tokio::test]
+async fn a_failure_that_has_ended_its_node_is_accepted_again_whatever_it_would_lead_to_now() {
+    let rig = Rig::begin(&alone(job("a", &[]))).await;
+    let key = rig.key("a").await;
+    rig.start("a").await;
+    for retryable in [false, true] {
+        let outcome = Outcome::Failed { error: FailureSummary::new("broke", "it broke"), retryable };
+        let report = rig.engine.report(&key, 1, outcome, "a/1".to_owned()).await.unwrap();
+        assert!(matches!(report, Reported::Accepted(_)), "{report:?}");
+        assert_eq!(rig.status("a").await, NodeStatus::Failed);
+    }
+}

@@ -19,7 +19,7 @@ use weir_domain::{
     time::Millis,
 };
 use weir_orchestration::{Clock as _, Started, jobs::JobEnd};
-use weir_store::{Applied, Table as _};
+use weir_store::Applied;
 
 fn alone() -> Graph {
     Graph::new(vec![job("a", &[])]).unwrap()
@@ -121,4 +121,14 @@ async fn who_was_claimed_by_a_look_before_the_cancel_is_not_skipped_over_his_wor
     rig.engine.cancel(&rig.scope, rig.id, "bob").await.unwrap();
     assert!(rig.node("a").await.cancel, "it is asked to stop, and the operation waits for it");
     assert!(rig.operation().await.is_active());
+}
+
+#[tokio::test]
+async fn a_cancel_that_nobody_has_carried_out_is_carried_out_later() {
+    let rig = Rig::begin(&alone()).await;
+    rig.mortal(0, true).cancel(&rig.scope, rig.id, "bob").await.unwrap_err();
+    assert_eq!(rig.status("a").await, NodeStatus::Ready);
+    rig.pass(Millis::from_secs(60));
+    rig.reconcile().await;
+    assert_eq!(rig.status("a").await, NodeStatus::Skipped);
 }
