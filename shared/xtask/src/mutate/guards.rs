@@ -1,5 +1,7 @@
 //! The guards of the protocol, where they stand in the code, and what is left of each place without them
 
+mod ends;
+mod operations;
 mod steps;
 
 /// One guard, or several that stand in one place
@@ -21,7 +23,7 @@ const ENGINE: &str = "shared/orchestration/src/engine/mod.rs";
 
 /// Every place with a guard
 pub(super) fn places() -> impl Iterator<Item = &'static Place> {
-    PLACES.iter().chain(steps::PLACES)
+    PLACES.iter().chain(ends::PLACES).chain(operations::PLACES).chain(steps::PLACES)
 }
 
 /// Those of single writes, and of what follows from one
@@ -71,18 +73,20 @@ const PLACES: &[Place] = &[
     },
     Place {
         file: NODE,
-        find: "(is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel\n                    && node.error.is_none()",
+        find: "(is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel\n                    && node.error.is_none()\n                    && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))",
         with: r#"(is(Running) || is(Waiting) || without("retry: running or waiting"))
                     && (node.attempt == *attempt || without("retry: attempt"))
                     && (!node.cancel || without("retry: not cancelled"))
-                    && (node.error.is_none() || without("retry: waits for nobody"))"#,
+                    && (node.error.is_none() || without("retry: waits for nobody"))
+                    && (lease_seen.is_none_or(|seen| node.lease_until == Some(seen)) || without("retry: lease as seen"))"#,
     },
     Place {
         file: NODE,
-        find: "Self::Complete { attempt, lease_seen, .. } => {\n                (is(Ready) || is(Running) || is(Waiting))\n                    && node.attempt == *attempt",
+        find: "Self::Complete { attempt, lease_seen, .. } => {\n                (is(Ready) || is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))",
         with: r#"Self::Complete { attempt, lease_seen, .. } => {
                 (is(Ready) || is(Running) || is(Waiting) || without("complete: not ended"))
-                    && (node.attempt == *attempt || without("complete: attempt"))"#,
+                    && (node.attempt == *attempt || without("complete: attempt"))
+                    && (lease_seen.is_none_or(|seen| node.lease_until == Some(seen)) || without("complete: lease as seen"))"#,
     },
     Place {
         file: NODE,
@@ -160,7 +164,7 @@ const PLACES: &[Place] = &[
         file: LOOK,
         find: "if retryable && attempt < node.terms.attempts && !node.cancel && !node.is_over(not_before) {",
         with: r#"if retryable && (attempt < node.terms.attempts || without("retry: attempts left"))
-        && (!node.cancel || without("retry: not cancelled"))
+        && (!node.cancel || without("retry: of nobody who was asked to stop"))
         && (!node.is_over(not_before) || without("retry: within the node's deadline")) {"#,
     },
     Place {

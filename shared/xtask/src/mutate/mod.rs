@@ -52,13 +52,13 @@ pub fn mutate_guards(options: &Options) -> Result<(), Error> {
     let copy = root().join("target/guards");
     copy_sources(&copy)?;
     let tests = build(&copy)?;
-    println!("{:<52} caught by", "without");
+    println!("{:<64} caught by", "without");
     let (mut missed, mut caught) = (Vec::new(), BTreeMap::<&str, u32>::new());
     for guard in names().into_iter().filter(|guard| guard.contains(&options.only)) {
-        let found = tests.iter().find(|(_, test)| !passes(test, Some(guard)));
-        println!("{guard:<52} {}", found.map_or("nothing", |(name, _)| name.as_str()));
+        let found = first_failure(&tests, Some(guard))?;
+        println!("{guard:<64} {}", found.unwrap_or("nothing"));
         match found {
-            Some((name, _)) => *caught.entry(name).or_default() += 1,
+            Some(name) => *caught.entry(name).or_default() += 1,
             None => missed.push(guard.to_owned()),
         }
     }
@@ -70,8 +70,13 @@ pub fn mutate_guards(options: &Options) -> Result<(), Error> {
 
 /// The guards, as the places name them
 fn names() -> BTreeSet<&'static str> {
+    named().collect()
+}
+
+/// Each name of a guard, as often as the places say it
+fn named() -> impl Iterator<Item = &'static str> {
     let named = places().flat_map(|place| place.with.split("without(\"").skip(1));
-    named.filter_map(|rest| rest.split('"').next()).collect()
+    named.filter_map(|rest| rest.split('"').next())
 }
 
 /// Copies what git knows of, with every guard made removable; a file that has not changed stays as it is, so that it is
@@ -155,14 +160,27 @@ fn build(copy: &Path) -> Result<Vec<(String, PathBuf)>, Error> {
     });
     let mut tests: Vec<_> = programs.filter(|(name, _)| PROGRAMS.contains(&name.as_str())).collect();
     tests.sort_by_key(|(name, _)| PROGRAMS.iter().position(|program| program == name));
-    match tests.iter().find(|(_, test)| !passes(test, None)) {
+    match first_failure(&tests, None)? {
         None => Ok(tests),
-        Some((name, _)) => Err(Error::Failed(format!("`{name}` with every guard in its place"))),
+        Some(name) => Err(Error::Failed(format!("`{name}` with every guard in its place"))),
     }
 }
 
-/// Whether `test` ends well; one that does not end at all has found something, too
-fn passes(test: &Path, without: Option<&str>) -> bool {
+/// The first of `tests` that does not pass
+fn first_failure<'a>(
+    tests: &'a [(String, PathBuf)],
+    without: Option<&str>,
+) -> Result<Option<&'a str>, Error> {
+    for (name, test) in tests {
+        if !passes(test, without)? {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// Whether `test` ends well; one that does not end at all has found something, too, but not one that cannot begin
+fn passes(test: &Path, without: Option<&str>) -> Result<bool, Error> {
     let mut command = Command::new(test);
     command.arg("-q").stdout(Stdio::null()).stderr(Stdio::null());
     // A case that fails without a guard is no case to keep.
@@ -170,15 +188,40 @@ fn passes(test: &Path, without: Option<&str>) -> bool {
     if let Some(guard) = without {
         command.env("WEIR_WITHOUT", guard);
     }
-    let Ok(mut running) = command.spawn() else { return false };
+    let failed = |source| Error::Program { program: test.display().to_string(), source };
+    let mut running = command.spawn().map_err(failed)?;
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        match running.try_wait() {
-            Ok(Some(status)) => return status.success(),
-            Ok(None) => thread::sleep(Duration::from_millis(100)),
-            Err(_) => break,
+        match running.try_wait().map_err(failed)? {
+            Some(status) => return Ok(status.success()),
+            None => thread::sleep(Duration::from_millis(100)),
         }
     }
     let _ended = running.kill().and_then(|()| running.wait());
-    false
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_guard_has_a_name_of_its_own() {
+        let mut seen = BTreeSet::new();
+        let twice: Vec<_> = named().filter(|name| !seen.insert(*name)).collect();
+        assert!(twice.is_empty(), "none of them would be missing alone: {twice:?}");
+    }
+
+    #[test]
+    fn every_place_is_where_the_list_says() {
+        let files: BTreeSet<_> = places().map(|place| place.file).collect();
+        for name in files {
+            made_removable(name, fs::read(root().join(name)).unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_test_that_cannot_be_run_has_caught_nothing() {
+        assert!(passes(Path::new("/there/is/no/such/program"), None).is_err());
+    }
 }

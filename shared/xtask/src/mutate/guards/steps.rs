@@ -23,12 +23,13 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: NODE,
-        find: "Self::Suspend { attempt, lease_seen, .. } => {\n                (is(Ready) || is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel\n                    && node.error.is_none()",
+        find: "Self::Suspend { attempt, lease_seen, .. } => {\n                (is(Ready) || is(Running) || is(Waiting))\n                    && node.attempt == *attempt\n                    && !node.cancel\n                    && node.error.is_none()\n                    && lease_seen.is_none_or(|seen| node.lease_until == Some(seen))",
         with: r#"Self::Suspend { attempt, lease_seen, .. } => {
                 (is(Ready) || is(Running) || is(Waiting) || without("suspend: not ended"))
                     && (node.attempt == *attempt || without("suspend: attempt"))
                     && (!node.cancel || without("suspend: not cancelled"))
-                    && (node.error.is_none() || without("suspend: once"))"#,
+                    && (node.error.is_none() || without("suspend: once"))
+                    && (lease_seen.is_none_or(|seen| node.lease_until == Some(seen)) || without("suspend: lease as seen"))"#,
     },
     Place {
         file: NODE,
