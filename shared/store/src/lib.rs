@@ -19,7 +19,8 @@ mod write;
 
 pub use change::{Change, Image};
 pub use entities::{
-    ActiveRun, EvidenceRow, ExclusiveQueue, GateWatch, PlanRun, RebuildMark, ReleaseRun, ResourceRow, RetriedBy,
+    ActiveRun, EvidenceRow, ExclusiveQueue, GateWatch, PlanRun, RebuildMark, ReleaseRun, ResourceRow,
+    RetriedBy,
 };
 pub use entity::{Entity, Record};
 pub use key::{Key, NodeKey, wake_shard};

@@ -10,9 +10,9 @@ mod identity_tests;
 mod list;
 #[cfg(test)]
 mod output_tests;
-mod plan;
 #[cfg(test)]
 mod part_tests;
+mod plan;
 #[cfg(test)]
 mod scenario_tests;
 #[cfg(test)]

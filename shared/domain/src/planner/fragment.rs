@@ -17,7 +17,7 @@ use crate::{
         },
     },
     gate::GateContext,
-    plan::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode},
+    plan::{Backoff, Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
     planner,
 };
 use serde_json::{Map, Value, json};
