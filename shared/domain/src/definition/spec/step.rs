@@ -194,7 +194,7 @@ pub(super) fn unlimited(path: &str, node: &NodeSpec) -> Vec<Finding> {
     let finding = |field: &str| Finding {
         path: format!("{path}{field}"),
         code: Code::Contradiction,
-        message: format!("`{}` is a {}, for which `{field}` means nothing", node.id, node.node_type),
+        message: format!("`{field}` means nothing at `{}`, whose type is {}", node.id, node.node_type),
         help: Some(match deadline {
             true => "take it away; a gate says itself when it expires".to_owned(),
             false => "take it away, or say in `deadline_s` how long it may wait".to_owned(),

@@ -47,6 +47,18 @@ const MISTAKES: &[(&str, &str)] = &[
     ),
     ("production says where", "environment:\n  production: {order_index: 1, production: true}\n"),
     ("an alias", "graph: &all\n  knowledge: {}\nquery: *all\n"),
+    (
+        "limits that nobody keeps",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, capability: http.call, deadline_s: 59, timeout_s: 60}\n    - {id: b, type: intervention, timeout_s: 5}\n    - {id: c, type: sub_operation, capability: x, attempts: 3, deadline_s: 90}\n    - {id: d, type: verification, capability: verify.http, depends_on: [b]}\n    - {id: e, type: gate, gate: {approval: {required_approvals: 1}}, deadline_s: 9}\n",
+    ),
+    (
+        "a deadline that is too far away",
+        "job:\n  a: {capability: http.call, deadline_s: 31104001}\n  b: {capability: http.call, deadline_s: 31104000}\n",
+    ),
+    (
+        "a deadline before the end of the first attempt",
+        "job: {a: {capability: http.call, deadline_s: 599}}\n",
+    ),
     ("not yaml", "graph: [1, 2\n"),
     ("two documents", "graph: {}\n---\ngraph: {}\n"),
     ("not a mapping", "graph: [knowledge]\nquery: {q: 7}\n"),
