@@ -74,8 +74,8 @@ pub(super) fn gives(operation: &Operation, plan: Option<&Plan>) -> Result<BTreeM
         return Ok(context.outputs.clone());
     }
     let Some(name) = builtin_template(operation.info.operation_type) else { return Ok(BTreeMap::new()) };
-    let found = builtin()?.into_iter().find(|template| template.name == name);
-    Ok(found.map(|template| template.outputs).unwrap_or_default())
+    let found = builtin()?.into_iter().find(|template| template.id.names() == name);
+    Ok(found.map(|template| template.spec.outputs).unwrap_or_default())
 }
 
 /// An operation as a workflow run, without what it gave and its log

@@ -53,12 +53,14 @@ fn is_too_early(failure: &RetryFailure) -> bool {
 fn why(failure: &RetryFailure) -> &'static str {
     match failure {
         RetryFailure::Nothing(_) => "retried for nothing",
+        RetryFailure::Done(..) | RetryFailure::Retried(..) => "retried once more",
         RetryFailure::TakenBack(..) => "retried too late",
         RetryFailure::NotFound(_)
         | RetryFailure::Active(_)
         | RetryFailure::Unsettled(_)
         | RetryFailure::OtherType(..)
         | RetryFailure::PartOf(..)
+        | RetryFailure::Once(..)
         | RetryFailure::Graph(_)
         | RetryFailure::Engine(_) => "retry refused",
     }

@@ -130,7 +130,8 @@ async fn scenario(world: &World, scope: &Scope, part: &Part, plan: &Plan) -> Res
     world.memory.transact(&[write]).await.map_err(|error| set_up(&error))?;
     let graph = PlanSnapshot::new(part.graph.clone()).map_err(|error| set_up(&error))?;
     let origin = Origin { now: EPOCH, seed: "sim".to_owned(), request_id: None };
-    let run = Run { operation_id: operation_id(0), plan, context, graph: &graph, retry_of: None };
+    let run =
+        Run { operation_id: operation_id(0), plan, intent: &intent, context, graph: &graph, retry_of: None };
     Ok(made(scope, &actor, &origin, &run)?)
 }
 

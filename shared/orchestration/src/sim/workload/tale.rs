@@ -293,7 +293,7 @@ impl Tale {
     fn compensation(&self, chance: Chance) -> Compensation {
         let mut job_contract = contract(self.work(chance, "takes"));
         job_contract.inputs.insert(UNDOES.to_owned(), format!("${{outputs.{GIVES}}}").into());
-        Compensation { job_contract, runs: Executor::Job, target: None }
+        Compensation { job_contract, inherits: BTreeSet::new(), runs: Executor::Job, target: None }
     }
 
     /// The operation over `nodes`, with those that they run
