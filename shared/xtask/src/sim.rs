@@ -227,6 +227,9 @@ mod tests {
         }
     }
 
+    /// What plays a case
+    type Play<'a> = &'a dyn Fn(&Case) -> Result<Report, SimError>;
+
     #[test]
     fn a_failure_is_shrunk_to_a_command_that_fails_in_the_same_way() {
         // As if an invariant broke wherever a function dies after a call; and as if one always did.
@@ -242,7 +245,7 @@ mod tests {
             report.violations.push(Violation::NeverPlaced);
             Ok(report)
         };
-        let plays: [&dyn Fn(&Case) -> Result<Report, SimError>; 2] = [&deaths, &always];
+        let plays: [Play<'_>; 2] = [&deaths, &always];
         for (faults, broken) in [1, 0].into_iter().zip(plays) {
             let case = (0..200).map(Case::of).find(|case| !broken(case).unwrap().violations.is_empty());
             let (least, report) = shrink_by(&case.unwrap(), broken).unwrap().unwrap();

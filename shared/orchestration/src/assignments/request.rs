@@ -222,11 +222,10 @@ pub(crate) async fn place(
     planned: Background,
 ) -> Result<Placed, EngineError> {
     let word = planned.operation_type.as_str();
-    let identity = json!({ "type": word, "scope": scope, "inputs": planned.identity });
-    let identity = Digest::of(&identity).map_err(impossible)?;
+    let identity = Digest::of(&json!({ "type": word, "scope": scope, "inputs": planned.identity }));
+    let identity = identity.map_err(impossible)?;
     let snapshot = PlanSnapshot::new(planned.graph).map_err(impossible)?;
-    let bytes = serde_json::to_vec(&snapshot).map_err(impossible)?;
-    engine.ledger.plan_put(&snapshot.graph_hash, bytes).await?;
+    keep(engine, &snapshot).await?;
     let (millis, seed) = (origin.now.0, &origin.seed);
     let (plan_id, operation_id) = (PlanId::derived(millis, seed), OperationId::derived(millis, seed));
     let intent = Intent {
@@ -280,6 +279,11 @@ pub(crate) async fn place(
         engine.audit(scope, actor, word, subject, metadata, origin.request_id)?,
     ];
     engine.place(made, writes).await
+}
+
+async fn keep(engine: &Engine, snapshot: &PlanSnapshot) -> Result<(), EngineError> {
+    let bytes = serde_json::to_vec(snapshot).map_err(impossible)?;
+    Ok(engine.ledger.plan_put(&snapshot.graph_hash, bytes).await?)
 }
 
 /// What was said of these
