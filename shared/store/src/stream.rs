@@ -3,7 +3,7 @@
 //! A stream tells of each change at least once, in order per item. Whoever acts on an engine item takes it as a
 //! hint to read the item: between the change and its record others may have moved it.
 
-use crate::{Change, StoreError, dynamo};
+use crate::{Change, Image, StoreError, dynamo, schema};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -53,6 +53,23 @@ impl StreamRecord {
     }
 }
 
+/// What Lambda hands over where `changes` are news, each numbered by its place: for whoever plays the stream in tests
+pub fn event(changes: &[Change]) -> Result<serde_json::Value, serde_dynamo::Error> {
+    let records = changes.iter().enumerate().map(|(place, change)| {
+        let image = |image: &Option<Image>| image.as_ref().map(dynamo::written).transpose();
+        let attributes = |item: Option<HashMap<String, AttributeValue>>| -> Option<Attributes> {
+            Some(item?.into_iter().map(|(name, value)| (name, value.into())).collect())
+        };
+        Ok(serde_json::json!({ "dynamodb": {
+            "SequenceNumber": place.to_string(),
+            "Keys": { schema::PK: { "S": change.key.pk() }, schema::SK: { "S": change.key.sk() } },
+            "OldImage": attributes(image(&change.old)?),
+            "NewImage": attributes(image(&change.new)?),
+        } }))
+    });
+    Ok(serde_json::json!({ "Records": records.collect::<Result<Vec<_>, serde_dynamo::Error>>()? }))
+}
+
 fn item(attributes: Attributes) -> HashMap<String, AttributeValue> {
     attributes.into_iter().map(|(name, value)| (name, value.into())).collect()
 }
@@ -60,19 +77,13 @@ fn item(attributes: Attributes) -> HashMap<String, AttributeValue> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Image, Key, Record, contract::Dice};
+    use crate::{Key, Record, contract::Dice};
     use serde_json::{Value, json};
     use weir_domain::{operation::OperationStatus, plan::NodeStatus, time::Millis};
 
     fn delivered(event: Value) -> Vec<Change> {
         let event: StreamEvent = serde_json::from_value(event).unwrap();
         event.records.into_iter().map(|record| record.change().unwrap()).collect()
-    }
-
-    fn written(image: &Image) -> Value {
-        let item = dynamo::written(image).unwrap().into_iter();
-        let item = item.map(|(name, value)| (name, serde_dynamo::AttributeValue::from(value)));
-        serde_json::to_value(item.collect::<Attributes>()).unwrap()
     }
 
     #[test]
@@ -126,11 +137,8 @@ mod tests {
         let node = dice.node(NodeStatus::Waiting);
         let place = crate::NodeKey { scope, operation: operation.info.operation_id, segment: 0, ordinal: 1 };
         for image in [Image::Operation(Box::new(operation)), Image::Node(place, Box::new(node))] {
-            let event = json!({"Records": [{"dynamodb": {
-                "Keys": {"pk": {"S": image.key().pk()}, "sk": {"S": image.key().sk()}},
-                "NewImage": written(&image),
-            }}]});
-            assert_eq!(delivered(event), [Change { key: image.key(), old: None, new: Some(image) }]);
+            let change = Change { key: image.key(), old: None, new: Some(image) };
+            assert_eq!(delivered(event(std::slice::from_ref(&change)).unwrap()), [change]);
         }
     }
 

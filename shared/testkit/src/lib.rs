@@ -4,5 +4,7 @@ pub mod api;
 pub mod clock;
 pub mod cloud;
 pub mod golden;
+pub mod life;
 
 pub use api::TestApi;
+pub use life::Life;

@@ -15,7 +15,6 @@ mod record;
 mod transact;
 
 pub use create::create_table;
-#[cfg(test)]
 pub(crate) use record::written;
 pub(crate) use record::{image, key};
 

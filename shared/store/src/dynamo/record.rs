@@ -62,7 +62,6 @@ pub(crate) fn image(item: Item) -> Result<Image, StoreError> {
 }
 
 /// The item that holds `image`
-#[cfg(test)]
 pub(crate) fn written(image: &Image) -> Result<Item, EncodeError> {
     match image {
         Image::Record(record) => to_item(record, record.version),

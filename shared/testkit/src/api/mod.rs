@@ -12,9 +12,9 @@ mod request;
 pub use people::{OTHER_TENANT, TENANT, TENANT_EXTERNAL_ID, WORKSPACE};
 pub use request::{Reply, Request};
 
-use crate::{clock::TestClock, cloud::TestCloud};
+use crate::{clock::TestClock, cloud::TestCloud, life::Life};
 use serde_json::{Value, json};
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{Arc, OnceLock, atomic::AtomicU64};
 use weir_domain::{
     canonical::Digest,
     definition::address::{Address, Kind},
@@ -45,6 +45,8 @@ pub struct TestApi {
     pub cloud: Arc<TestCloud>,
     /// Its clock
     pub clock: Arc<TestClock>,
+    /// What its functions write, and where they die
+    pub life: Arc<Life>,
     entries: &'static [Entry],
     keys: AtomicU64,
 }
@@ -53,7 +55,12 @@ pub struct TestApi {
 impl TestApi {
     /// The API of `entries`, with two tenants and nothing else
     pub async fn new(entries: &'static [Entry]) -> Self {
-        let api = Self::empty(entries);
+        Self::dying(entries, Life::default()).await
+    }
+
+    /// The same, whose functions die where `life` says
+    pub async fn dying(entries: &'static [Entry], life: Life) -> Self {
+        let api = Self::empty(entries, Arc::new(life));
         for (tenant, external_id) in
             [(TENANT, TENANT_EXTERNAL_ID), (OTHER_TENANT, "00000000-0000-4000-8000-00000000000b")]
         {
@@ -63,18 +70,19 @@ impl TestApi {
         api
     }
 
-    fn empty(entries: &'static [Entry]) -> Self {
+    fn empty(entries: &'static [Entry], life: Arc<Life>) -> Self {
         let (table, objects) = (Arc::new(MemoryTable::new()), Arc::new(MemoryObjects::new()));
         let (cloud, clock) = (Arc::new(TestCloud::default()), Arc::new(TestClock::default()));
-        let parts = Parts {
-            table: table.clone(),
-            objects: objects.clone(),
-            machines: cloud.clone(),
-            queues: cloud.clone(),
-            signer: Arc::new(LocalSigner::from_seed("testkit").expect("any seed gives a key")),
-        };
-        let cx = Cx::over(config(), clock.clone(), parts);
-        Self { cx, table, objects, cloud, clock, entries, keys: AtomicU64::new(0) }
+        let (seen, config) = (parts(&life, &table, &objects, &cloud), config(""));
+        let cx = Cx::over(config, clock.clone(), seen);
+        Self { cx, table, objects, cloud, clock, life, entries, keys: AtomicU64::new(0) }
+    }
+
+    /// Puts new processes in the place of those that ran: what they kept in memory is lost. They post notices to
+    /// `webhook`, if it is not empty
+    pub fn restart(&mut self, webhook: &str) {
+        let seen = parts(&self.life, &self.table, &self.objects, &self.cloud);
+        self.cx = Cx::over(config(webhook), self.clock.clone(), seen);
     }
 
     /// The scope of the tenant that callers belong to unless they say otherwise
@@ -130,8 +138,29 @@ impl TestApi {
     }
 }
 
+/// What stands behind the functions, with every write seen
 #[expect(clippy::expect_used, reason = "a test kit fails where it cannot be put together")]
-fn config() -> Config {
+fn parts(
+    life: &Arc<Life>,
+    table: &Arc<MemoryTable>,
+    objects: &Arc<MemoryObjects>,
+    cloud: &Arc<TestCloud>,
+) -> Parts {
+    // Made once: without optimisation that takes longer than most tests.
+    static SIGNER: OnceLock<Arc<LocalSigner>> = OnceLock::new();
+    let signer =
+        SIGNER.get_or_init(|| Arc::new(LocalSigner::from_seed("testkit").expect("any seed gives a key")));
+    life.behind(Parts {
+        table: table.clone(),
+        objects: objects.clone(),
+        machines: cloud.clone(),
+        queues: cloud.clone(),
+        signer: signer.clone(),
+    })
+}
+
+#[expect(clippy::expect_used, reason = "a test kit fails where it cannot be put together")]
+fn config(webhook: &str) -> Config {
     let tokens = serde_json::to_string(&people::dev_tokens()).expect("tokens are JSON");
     Config::from_lookup(|name| {
         Some(match name {
@@ -141,6 +170,7 @@ fn config() -> Config {
             "WEIR_SLACK_SIGNING_SECRET" => SLACK_SECRET.to_owned(),
             "WEIR_PUBLIC_URL" => "http://weir.test".to_owned(),
             "WEIR_JOB_SECRETS" => JOB_SECRETS.to_owned(),
+            "WEIR_SLACK_WEBHOOK_URL" => webhook.to_owned(),
             "AWS_ENDPOINT_URL" | "WEIR_CHECK_IN_S" | "_HANDLER" => String::new(),
             other => other.to_lowercase(),
         })

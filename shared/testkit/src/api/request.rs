@@ -8,7 +8,8 @@ use weir_domain::id::{Id as _, RequestId};
 use weir_edge::{authn::slack, router, router::HttpRequest};
 use weir_orchestration::Clock as _;
 
-/// A request that is being put together
+/// A request that is being put together; it may be sent again
+#[derive(Clone)]
 #[must_use]
 pub struct Request<'a> {
     api: &'a TestApi,
@@ -85,14 +86,23 @@ impl<'a> Request<'a> {
     }
 
     /// Sends it
+    ///
+    /// # Panics
+    /// Where the function dies, which no test but one of deaths asks for.
+    #[expect(clippy::expect_used, reason = "nothing dies unless a test says where")]
     pub async fn send(self) -> Reply {
+        self.ask().await.expect("the function lives")
+    }
+
+    /// Sends it to a function that may die: then there is no answer
+    pub async fn ask(self) -> Option<Reply> {
         let (api, http) = (self.api, self.http);
         let response = match router::find(api.entries, &http.method, &http.path) {
-            Ok(entry) => router::dispatch(entry, &api.cx, http).await,
+            Ok(entry) => api.life.run(entry.route.operation, router::dispatch(entry, &api.cx, http)).await?,
             Err(problem) => router::refuse(&problem, &http.path, RequestId::new(api.clock.now().0, 0)),
         };
         let body = serde_json::from_str(&response.body).unwrap_or(Value::String(response.body));
-        Reply { status: response.status, headers: response.headers, body }
+        Some(Reply { status: response.status, headers: response.headers, body })
     }
 }
 
