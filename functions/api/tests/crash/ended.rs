@@ -2,7 +2,7 @@
 
 use crate::region::Region;
 use std::collections::BTreeMap;
-use weir_domain::{audit::chain::AuditHead, time::Time};
+use weir_domain::{audit::chain::AuditHead, engine::NodeRun, plan::NodeStatus, time::Time};
 use weir_orchestration::Clock as _;
 use weir_store::Record;
 
@@ -36,7 +36,7 @@ pub fn ended(region: &Region) -> Ended {
             .filter(|(key, _)| key.operation == info.operation_id)
             // A patch that was lost has taken its numbers with it, and its nodes stay guarded (`GUARD`).
             .filter(|(_, node)| !node.unmet.contains(&GUARD))
-            .map(|(_, node)| node.status.as_str())
+            .map(|(_, node)| status(node))
             .collect();
         nodes.sort();
         let (kind, status) = (info.operation_type.as_str(), operation.status.as_str());
@@ -68,6 +68,12 @@ pub fn ended(region: &Region) -> Ended {
         }
     }
     ended
+}
+
+/// How a node stands; one that was cancelled has failed or was skipped, by whether it ran at that moment or waited
+fn status(node: &NodeRun) -> &'static str {
+    let is_cancelled = node.error.as_ref().is_some_and(|error| error.code == "cancelled");
+    if is_cancelled { NodeStatus::Skipped.as_str() } else { node.status.as_str() }
 }
 
 fn kind(record: &Record) -> &str {
