@@ -214,10 +214,11 @@ mod tests {
 
     #[test]
     fn every_place_is_where_the_list_says() {
-        let files: BTreeSet<_> = places().map(|place| place.file).collect();
-        for name in files {
-            made_removable(name, fs::read(root().join(name)).unwrap()).unwrap();
-        }
+        let wrong = places().filter_map(|place| {
+            let text = fs::read_to_string(root().join(place.file)).unwrap();
+            removable(&text, place).err().map(|error| error.to_string())
+        });
+        assert_eq!(wrong.collect::<Vec<_>>(), [""; 0]);
     }
 
     #[test]

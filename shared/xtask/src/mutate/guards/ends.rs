@@ -98,8 +98,8 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: ATTEMPT,
-        find: "!found.contains(&error.code.as_str())",
-        with: r#"(!found.contains(&error.code.as_str()) || without("report: of an attempt that was given up comes too late"))"#,
+        find: "!error.reconciled;",
+        with: r#"!error.reconciled || without("report: of an attempt that was given up comes too late");"#,
     },
     Place {
         file: ATTEMPT,

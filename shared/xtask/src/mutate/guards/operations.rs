@@ -84,8 +84,8 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: RECONCILE,
-        find: "if node.status == NodeStatus::Pending {",
-        with: r#"if node.status == NodeStatus::Pending && !without("resume: drives who was held") {"#,
+        find: "|node: &NodeRun| node.status == NodeStatus::Pending ||",
+        with: r#"|node: &NodeRun| (node.status == NodeStatus::Pending && !without("resume: drives who was held")) ||"#,
     },
     Place {
         file: RECONCILE,
