@@ -5,6 +5,7 @@ use crate::{
     table::Point,
 };
 use std::collections::BTreeSet;
+use tokio::sync::oneshot;
 use weir_domain::{
     actor::{Actor, ActorKind, Via},
     gate::{ApprovalGate, DecisionAction, DecisionRequest, Gate, GateSpec, GateStatus},
@@ -376,4 +377,38 @@ async fn a_patch_that_touches_more_than_a_transaction_holds_is_refused() {
     assert_eq!(rig.operation().await.reserved, 0, "no number was taken for it");
     assert_eq!(refused(47).await, 98, "94 nodes, those two, and the gates");
     rig.patch("46", &alone(46)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_gate_that_is_being_opened_is_not_given_dependents_past_its_question() {
+    let plan = Graph::new(vec![job("a", &[]), gate("gate", &["a"], 1), job("b", &["gate"])]).unwrap();
+    let mut rig = Rig::begin(&plan).await;
+    rig.start("a").await;
+    // Whoever claims the gate has read the plan, and has not asked yet when the patch is written.
+    let ((reached, is_reached), (go_on, goes_on)) = (oneshot::channel(), oneshot::channel());
+    let asks = rig.overtaken(|point| matches!(point, Point::Transact(_)), async move {
+        reached.send(()).unwrap();
+        goes_on.await.unwrap();
+    });
+    let key = rig.key("a").await;
+    let patcher = rig.overtaken(|point| matches!(point, Point::Transact(_)), async move {
+        tokio::spawn(async move { asks.report(&key, 1, Outcome::Succeeded, "a/1".to_owned()).await });
+        is_reached.await.unwrap();
+    });
+    let more = PatchChanges { added: vec![job("c", &["gate"])], ..PatchChanges::default() };
+    let patched = rig.patch_by(&patcher, "one", &more).await;
+    go_on.send(()).unwrap();
+    while rig.status("gate").await != NodeStatus::Waiting {
+        tokio::task::yield_now().await;
+    }
+    if patched.is_err() {
+        rig.patch("two", &more).await.unwrap();
+    }
+    let graph = rig.engine.graph_of(&rig.operation().await).await.unwrap();
+    let at = graph.ordinal_of(&id("gate")).unwrap();
+    let asked = gate_of(&rig, "gate").await;
+    assert_eq!(asked.closure_hash, weir_domain::gate::closure_hash(&graph, at).unwrap());
+    approve(&rig, "gate", "ann").await;
+    rig.settle().await;
+    assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
 }

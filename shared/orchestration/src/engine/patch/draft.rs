@@ -145,7 +145,10 @@ impl Engine {
     ) -> Result<Vec<Write>, PatchFailure> {
         let (info, now) = (&seen.operation.info, self.clock.now());
         let mut moves = seen.moves(after, diff, record_of.sequence, now)?;
-        moves.extend(seen.held(after, diff, voids));
+        let held = seen.held(after, diff, voids);
+        // Of a node that others wait for, a patch asks only that it has not ended; of a gate that is held, more.
+        moves.retain(|(ordinal, _)| held.iter().all(|(gate, _)| gate != ordinal));
+        moves.extend(held);
         let found = moves.len() + voids.rebound.len();
         if found > TOUCHED_MAX {
             return Err(PatchError::TooManyTouched { found }.into());
@@ -249,10 +252,10 @@ impl Seen<'_> {
         Ok(Ok(voids))
     }
 
-    /// Holds the gates that have not begun to ask, unless they are written anyway: what they ask about is read after
+    /// Holds the gates that have not begun to ask, unless the patch changes them anyway: what they ask about is read after
     /// they are claimed, and must be the patched plan
     fn held(&self, after: &Graph, diff: &Diff, voids: &Voids) -> Vec<(u32, NodeUpdate)> {
-        let written: BTreeSet<u32> = diff.touched().collect();
+        let written: BTreeSet<u32> = diff.changed.union(&diff.removed).copied().collect();
         let runs = voids.held.difference(&written).filter_map(|ordinal| self.runs.get(ordinal));
         let hold = |run: &NodeRun| NodePatch::Rewire {
             seen: run.unmet.clone(),
