@@ -12,6 +12,7 @@ mod begins;
 mod cancels;
 mod children;
 mod ends;
+mod patched_gates;
 mod patches;
 mod rig;
 mod segments;
