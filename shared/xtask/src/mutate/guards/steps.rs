@@ -158,10 +158,17 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: "shared/orchestration/src/engine/patch/draft.rs",
-        find: "moves.extend(seen.held(after, diff, voids));",
-        with: r#"if !without("patch: gates that have yet to ask are held") {
-            moves.extend(seen.held(after, diff, voids));
-        }"#,
+        find: "let held = seen.held(after, diff, voids);",
+        with: r#"let mut held = seen.held(after, diff, voids);
+        held.retain(|_| !without("patch: gates that have yet to ask are held"));"#,
+    },
+    Place {
+        file: "shared/orchestration/src/engine/patch/draft.rs",
+        find: "voids.held.difference(&written)",
+        with: r#"voids
+            .held
+            .difference(&written)
+            .filter(|gate| !diff.linked.contains(gate) || !without("patch: a gate that is given dependents is held"))"#,
     },
     Place {
         file: "shared/orchestration/src/engine/finish.rs",
