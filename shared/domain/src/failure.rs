@@ -4,6 +4,9 @@ use crate::sanitise::sanitise;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// The code of a node that was skipped since one that it waited for did not succeed
+pub const DEPENDENCY_NOT_SATISFIED: &str = "dependency_not_satisfied";
+
 /// A stable code and a message without secrets, tokens or personal data (requirement 003)
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FailureSummary {
@@ -39,6 +42,6 @@ impl FailureSummary {
 
     /// A node that this one waited for did not succeed
     pub fn dependency(ordinal: u32) -> Self {
-        Self::new("dependency_not_satisfied", format!("node {ordinal}, which it waits for, did not succeed"))
+        Self::new(DEPENDENCY_NOT_SATISFIED, format!("node {ordinal}, which it waits for, did not succeed"))
     }
 }

@@ -108,7 +108,7 @@ pub(super) async fn follow(
 /// Says how what is left of an operation is run, if it can be
 pub(super) fn retryable(session: &mut Session, operation: &OperationView) {
     let ended = matches!(operation.status, OperationStatus::Failed | OperationStatus::Cancelled);
-    if ended && operation.operation_type == OperationType::ScenarioRun {
+    if ended && operation.operation_type == OperationType::ScenarioRun && operation.retried_by.is_none() {
         session.next("run what is left", &format!("weir operation retry {}", operation.operation_id));
     }
 }

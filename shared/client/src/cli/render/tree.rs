@@ -3,8 +3,15 @@
 use super::fold::{Branch, draw};
 use crate::cli::style::{Style, elapsed, plain};
 use std::{collections::BTreeMap, fmt::Write as _};
-use weir_domain::{operation::OperationStatus, plan::NodeStatus};
+use weir_domain::{
+    failure::DEPENDENCY_NOT_SATISFIED,
+    operation::OperationStatus,
+    plan::{NodeId, NodeStatus},
+};
 use weir_edge::wire::operation::{NodeView, OperationView, QueuedBehind, Wait};
+
+/// How each node stands, by its name
+type Standing<'a> = BTreeMap<&'a NodeId, NodeStatus>;
 
 /// An operation with its nodes: glyphs, ages, what is waited for and who can end that
 ///
@@ -98,16 +105,17 @@ fn branches(nodes: &[NodeView], style: Style) -> Vec<Branch> {
         batch.push(node);
     }
     let several = batches.len() > 1;
+    let stands: Standing<'_> = nodes.iter().map(|node| (&node.node_id, node.status)).collect();
     let mut branches = Vec::new();
     for item in items {
         match item {
             Item::Node(it) => {
-                branches.push(Branch::line(node(it, "", style)).of("steps", it.title.clone(), &[it.status]))
+                branches.push(Branch::line(node(it, "", &stands, style)).of("steps", it.title.clone(), &[it.status]))
             }
             Item::Batch(number) => {
                 let nodes = batches.remove(&number).unwrap_or_default();
                 let statuses: Vec<NodeStatus> = nodes.iter().map(|node| node.status).collect();
-                let rows = rows(&nodes, style);
+                let rows = rows(&nodes, &stands, style);
                 if several {
                     let head = Branch::line(style.dim(format!("batch {number}")));
                     branches.push(head.of("batches", number.to_string(), &statuses).with(rows));
@@ -121,7 +129,7 @@ fn branches(nodes: &[NodeView], style: Style) -> Vec<Branch> {
 }
 
 /// The targets of one batch, each with its nodes in a row; and what is about the batch itself
-fn rows(nodes: &[&NodeView], style: Style) -> Vec<Branch> {
+fn rows(nodes: &[&NodeView], stands: &Standing<'_>, style: Style) -> Vec<Branch> {
     let mut order: Vec<&str> = Vec::new();
     let mut targets: BTreeMap<&str, Vec<&NodeView>> = BTreeMap::new();
     for node in nodes {
@@ -137,7 +145,7 @@ fn rows(nodes: &[&NodeView], style: Style) -> Vec<Branch> {
     for name in order {
         let nodes = targets.remove(name).unwrap_or_default();
         let statuses: Vec<NodeStatus> = nodes.iter().map(|node| node.status).collect();
-        let chain: Vec<String> = nodes.iter().map(|it| node(it, name, style)).collect();
+        let chain: Vec<String> = nodes.iter().map(|it| node(it, name, stands, style)).collect();
         let chain = chain.join(&style.dim(" ─ "));
         let line = if name.is_empty() {
             chain
@@ -152,7 +160,7 @@ fn rows(nodes: &[&NodeView], style: Style) -> Vec<Branch> {
 /// One node: glyph, title, how long, which attempt, what it waits for, why it is not done
 ///
 /// In the row of `target`, its name is not said again.
-fn node(node: &NodeView, target: &str, style: Style) -> String {
+fn node(node: &NodeView, target: &str, stands: &Standing<'_>, style: Style) -> String {
     let title = node.title.strip_suffix(target).filter(|_| !target.is_empty()).unwrap_or(&node.title);
     let title = plain(title.trim_end());
     let mut text = match node.status {
@@ -176,11 +184,19 @@ fn node(node: &NodeView, target: &str, style: Style) -> String {
         let _ = write!(text, " · {}", wait(it, style));
     }
     if let Some(error) = node.error.as_ref().filter(|_| node.status != NodeStatus::Succeeded) {
-        let message = plain(&error.message);
+        let message = failed_before(node, stands).unwrap_or_else(|| error.message.clone());
+        let message = plain(&message);
         let message = if node.status == NodeStatus::Failed { style.bad(message) } else { style.dim(message) };
         let _ = write!(text, " · {message}");
     }
     text
+}
+
+/// Who failed before it, by name where the engine knows numbers; `None` where something else ended it
+fn failed_before(node: &NodeView, stands: &Standing<'_>) -> Option<String> {
+    node.error.as_ref().filter(|error| error.code == DEPENDENCY_NOT_SATISFIED)?;
+    let failed = |id: &&NodeId| matches!(stands.get(id), Some(NodeStatus::Failed | NodeStatus::Skipped));
+    node.depends_on.iter().find(failed).map(|id| format!("{id} did not succeed"))
 }
 
 /// A wait in words: what for, since when, who can end it and how
