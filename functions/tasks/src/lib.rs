@@ -54,6 +54,36 @@ struct BeginEvent {
     token: String,
 }
 
+/// Which operation, and what its execution could not go on with
+#[derive(Debug, Deserialize)]
+struct AbortEvent {
+    scope: Scope,
+    operation: OperationId,
+    #[serde(default)]
+    error: Option<ExecutionError>,
+}
+
+/// An error as Step Functions tells it
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExecutionError {
+    error: String,
+    #[serde(default)]
+    cause: String,
+}
+
+impl ExecutionError {
+    /// In words; of what a function said only its message, without the frame around it
+    fn words(&self) -> String {
+        let said = serde_json::from_str::<Value>(&self.cause).ok();
+        let message = said.as_ref().and_then(|said| said.get("errorMessage")?.as_str());
+        match message.unwrap_or(&self.cause) {
+            "" => self.error.clone(),
+            message => format!("{}: {message}", self.error),
+        }
+    }
+}
+
 /// Which node, and what waits for its end
 #[derive(Debug, Deserialize)]
 struct ArriveEvent {
@@ -103,8 +133,9 @@ pub async fn run(cx: &Cx, handler: &str, event: Value) -> Result<Value, TaskErro
             engine.finish_operation(&scope, operation).await?;
         }
         "operation_abort" => {
-            let OperationEvent { scope, operation } = read(event)?;
-            engine.abort(&scope, operation).await?;
+            let AbortEvent { scope, operation, error } = read(event)?;
+            let why = error.as_ref().map(ExecutionError::words);
+            engine.abort(&scope, operation, why.as_deref()).await?;
         }
         _ => return Err(TaskError::Terminal(format!("there is no task `{handler}`").into())),
     }

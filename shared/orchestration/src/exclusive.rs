@@ -2,6 +2,7 @@
 
 use crate::{Engine, EngineError, records::record};
 use futures::{FutureExt as _, future::BoxFuture};
+use std::collections::BTreeMap;
 use weir_domain::{
     definition::address::{Address, Kind},
     engine::{Operation, OperationInfo, TODO_BEGIN},
@@ -48,8 +49,11 @@ impl Engine {
         });
         for (scope, resource, found) in queues {
             let Some((mut queue, expected)) = found else {
-                let queue =
-                    ExclusiveQueue { resource: resource.clone(), operations: vec![info.operation_id] };
+                let queue = ExclusiveQueue {
+                    resource: resource.clone(),
+                    operations: vec![info.operation_id],
+                    scopes: BTreeMap::from([(info.operation_id, info.scope.clone())]),
+                };
                 writes.push(Write::Create(record(&scope, &queue)?));
                 continue;
             };
@@ -57,6 +61,7 @@ impl Engine {
             let at = takes_back.and_then(of).map_or(queue.operations.len(), |at| at + 1);
             if of(info.operation_id).is_none() {
                 queue.operations.insert(at, info.operation_id);
+                queue.scopes.insert(info.operation_id, info.scope.clone());
                 writes.push(Write::Replace { expected, record: record(&scope, &queue)? });
             }
             waits |= queue.operations.first() != Some(&info.operation_id);
@@ -90,8 +95,8 @@ impl Engine {
             let info = &operation.info;
             for resource in &info.exclusive {
                 let next = self.leave(&owner(&info.scope, resource), resource, info.operation_id).await?;
-                let Some(next) = next else { continue };
-                let next = self.table.operation_get(&info.scope, next).await?;
+                let Some((next, its)) = next else { continue };
+                let next = self.table.operation_get(its.as_ref().unwrap_or(&info.scope), next).await?;
                 if let Some(next) = next.filter(|next| next.is_active() && next.todo.contains(TODO_BEGIN)) {
                     self.begin_steps(&next).await?;
                 }
@@ -101,19 +106,20 @@ impl Engine {
         .boxed()
     }
 
-    /// Takes the operation out of one queue; returns who is first then
+    /// Takes the operation out of one queue; returns who is first then, and whose that is if the queue says so
     async fn leave(
         &self,
         scope: &Scope,
         resource: &Address,
         operation: OperationId,
-    ) -> Result<Option<OperationId>, EngineError> {
+    ) -> Result<Option<(OperationId, Option<Scope>)>, EngineError> {
         for _ in 0..TRIES {
             let found = self.table.read::<ExclusiveQueue>(&Key::exclusive(scope, resource)).await?;
             let Some((mut queue, expected)) = found else { return Ok(None) };
             let before = queue.operations.len();
             queue.operations.retain(|it| *it != operation);
-            let first = queue.operations.first().copied();
+            queue.scopes.remove(&operation);
+            let first = queue.operations.first().map(|first| (*first, queue.scopes.get(first).cloned()));
             // An empty queue stays: were it removed, a late write could take the next one's first version for its own.
             if queue.operations.len() == before
                 || self.commit(&[Write::Replace { expected, record: record(scope, &queue)? }]).await?

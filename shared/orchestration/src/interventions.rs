@@ -4,14 +4,15 @@ use crate::{
     Engine, EngineError,
     engine::{Decided, Deciding},
     records::record,
+    scenario,
 };
 use serde_json::{Map, Value, json};
 use weir_domain::{
     engine::{LOOK_AGAIN, NodeRun},
-    id::{InterventionId, RequestId},
+    id::{InterventionId, OperationId, RequestId},
     intervention::{
-        Intervention, InterventionCause, InterventionRefusal, InterventionRequest, InterventionStatus,
-        decide as decide_intervention, intervention_id, possible,
+        Intervention, InterventionAction, InterventionCause, InterventionRefusal, InterventionRequest,
+        InterventionStatus, decide as decide_intervention, intervention_id, possible,
     },
     plan::{JobContract, NodeType},
     scope::Scope,
@@ -42,6 +43,9 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
     let id = intervention_id(d.operation.info.operation_id, d.node.ordinal, d.node.attempt);
     let later = engine.clock.now() + LOOK_AGAIN;
     let Some((found, _)) = read(engine, scope, id).await? else {
+        if d.node.terms.kind == NodeType::SubOperation && !scenario::nothing_goes_on(engine, d).await? {
+            return Ok(Decided::Later(later));
+        }
         open(engine, d, id).await?;
         return Ok(Decided::Later(later));
     };
@@ -62,7 +66,8 @@ async fn read(
 async fn open(engine: &Engine, d: &Deciding<'_>, id: InterventionId) -> Result<(), EngineError> {
     let (info, node) = (&d.operation.info, d.node);
     let contract = d.plan_node.job_contract.as_ref();
-    let (may, replaceable) = possible(d.plan_node.node_type, contract);
+    let (mut may, replaceable) = possible(d.plan_node.node_type, contract);
+    keep_what_is_done_once(engine, &info.scope, info.operation_id, node, &mut may).await?;
     let manual = d.plan_node.node_type == NodeType::Intervention;
     let before = match node.inputs_from {
         Some(before) => read(engine, &info.scope, before).await?,
@@ -96,6 +101,23 @@ async fn open(engine: &Engine, d: &Deciding<'_>, id: InterventionId) -> Result<(
     let event = engine.event(d.operation, TimelineKind::InterventionOpened, message, None)?;
     let create = Write::Create(record(&info.scope, &intervention)?);
     engine.commit(&[create, event, d.still(engine.clock.now())]).await?;
+    Ok(())
+}
+
+/// Takes another attempt out of what `may` be decided where it would do again what may be done only once: a node that
+/// runs an operation has all of that run again (ADR 18)
+async fn keep_what_is_done_once(
+    engine: &Engine,
+    scope: &Scope,
+    operation: OperationId,
+    node: &NodeRun,
+    may: &mut Vec<InterventionAction>,
+) -> Result<(), EngineError> {
+    if node.terms.kind == NodeType::SubOperation
+        && scenario::done_by_node(engine, scope, operation, node).await?.is_some()
+    {
+        may.retain(|action| *action != InterventionAction::Retry);
+    }
     Ok(())
 }
 
@@ -159,18 +181,24 @@ pub async fn record_intervention(
     Err(EngineError::from(TransactError::Conflict(vec![0])).into())
 }
 
-/// The intervention as its node makes it: void where that waits for nobody any more, whoever has yet to write it
+/// The intervention as its node makes it: void where that waits for nobody any more, whoever has yet to write it, and
+/// with what may be decided of it now
 async fn current(
     engine: &Engine,
     scope: &Scope,
-    found: Intervention,
+    mut found: Intervention,
     request: &InterventionRequest<'_>,
 ) -> Result<Intervention, EngineError> {
     let key = NodeKey::new(scope, found.operation_id, found.ordinal);
+    if found.status != InterventionStatus::Open {
+        return Ok(found);
+    }
     let node = engine.table.node_get(&key).await?;
-    let waits = node.is_some_and(|node| node.awaits_person() && node.attempt == found.attempt);
-    let gone = found.status == InterventionStatus::Open && !waits;
-    Ok(if gone { found.voided(request.now) } else { found })
+    let Some(node) = node.filter(|node| node.awaits_person() && node.attempt == found.attempt) else {
+        return Ok(found.voided(request.now));
+    };
+    keep_what_is_done_once(engine, scope, found.operation_id, &node, &mut found.may).await?;
+    Ok(found)
 }
 
 async fn decision_writes(

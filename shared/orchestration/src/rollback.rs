@@ -194,6 +194,6 @@ fn told(
     Ok(Write::Create(record(&operation.info.scope, &event)?))
 }
 
-pub(crate) fn impossible(error: impl std::fmt::Display) -> EngineError {
+fn impossible(error: impl std::fmt::Display) -> EngineError {
     EngineError::Inconsistent(format!("the rollback cannot be planned: {error}"))
 }

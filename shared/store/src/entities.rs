@@ -308,6 +308,10 @@ pub struct ExclusiveQueue {
     pub resource: Address,
     /// The operations that use it or wait for it
     pub operations: Vec<OperationId>,
+    /// Whose each of them is: the queue of what tenants share has operations of several. One that joined before this was
+    /// kept is not in it
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scopes: BTreeMap<OperationId, Scope>,
 }
 
 impl Entity for ExclusiveQueue {

@@ -279,6 +279,24 @@ async fn runs_on_a_provider_that_is_not_shared_come_one_after_the_other() {
 }
 
 #[tokio::test]
+async fn whoever_leaves_what_tenants_share_lets_the_next_one_in_whosever_it_is() {
+    let (api, _) = open(2).await;
+    let (key, scope) = (PROVIDER.parse().unwrap(), api.cx.workspace());
+    let mut spec = api.cx.engine().resource_spec(&scope, &key).await.unwrap().unwrap();
+    spec["exclusive"] = json!(true);
+    api.resource(&scope, PROVIDER, spec).await;
+    let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
+    let first: OperationView = ask(&api, fetch.clone()).await.read(201);
+    let next: OperationView =
+        api.post("/v1/assignment-runs").by("stranger").json(&fetch).send().await.read(201);
+    assert_eq!(next.status.as_str(), "queued");
+    assert_eq!(run(&api, first.operation_id).await.status.as_str(), "succeeded");
+    let path = format!("/v1/operations/{}", next.operation_id);
+    let begun: OperationView = api.get(&path).by("stranger").send().await.read(200);
+    assert!(begun.started_at.is_some(), "{begun:?}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_run_is_refused() {
     let (api, _) = open(1).await;
     let (_, snapshot) = fetched(&api).await;

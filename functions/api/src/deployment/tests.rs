@@ -1,9 +1,10 @@
 use crate::fixture::Shop;
+use serde_json::json;
 use weir_domain::{
     id::DeploymentId,
     operation::{DeploymentJobStatus, DeploymentTaskStatus},
 };
-use weir_edge::wire::deployment::DeploymentView;
+use weir_edge::wire::{deployment::DeploymentView, operation::Timeline};
 
 async fn deployment(shop: &Shop, id: DeploymentId) -> DeploymentView {
     shop.api.get(&format!("/v1/deployments/{id}")).by("viewer").send().await.read(200)
@@ -52,6 +53,26 @@ async fn a_failed_deployment_is_taken_back_by_another_job() {
         (DeploymentJobStatus::RolledBack, DeploymentTaskStatus::RolledBack)
     );
     assert_eq!(shop.operation(failed).await.rolled_back_by, Some(back));
+}
+
+#[tokio::test]
+async fn a_failed_deployment_whose_way_back_cannot_be_planned_ends_all_the_same() {
+    let shop = Shop::open().await;
+    shop.stage(shop.release).await;
+    let next = shop.ready("1.1.0").await;
+    let failed = shop.promote(next, "environment.staging").await.promotion.workflow_run_id;
+    let back = json!({ "version": 1, "target_resource_type": "environment", "actions": ["rollback"],
+        "template": "template.deploy-host" });
+    shop.api.resource(&shop.scope.outer(), "scenario.back", back).await;
+    shop.deploy("stg-1").await;
+    shop.job(failed, "verify.stg-1", false).await;
+    shop.end(failed).await;
+    let view = shop.operation(failed).await;
+    assert_eq!((view.settled, view.rolled_back_by), (true, None), "it holds neither its lock nor its queues");
+    let path = format!("/v1/operations/{failed}/timeline");
+    let timeline: Timeline = shop.api.get(&path).by("viewer").send().await.read(200);
+    let told = timeline.events.iter().find(|event| event.message.contains("nothing is rolled back")).unwrap();
+    assert!(told.message.contains("scenario.back"), "{told:?}");
 }
 
 #[tokio::test]

@@ -64,3 +64,27 @@ async fn a_promotion_that_was_edited_is_not_the_one_that_was_not() {
     assert_eq!(ask(json!({})).await, (200, plain));
     assert_eq!(ask(json!({ "deploy.timeout_s": 77 })).await, (200, edited));
 }
+
+#[tokio::test]
+async fn a_delivery_by_another_scenario_is_another_one() {
+    let shop = Shop::open().await;
+    let spec = json!({ "version": 1, "target_resource_type": "environment",
+        "actions": ["promote"], "template": "template.deploy-host" });
+    for name in ["first", "second"] {
+        shop.api.resource(&shop.scope.outer(), &format!("scenario.{name}"), spec.clone()).await;
+    }
+    let start = async |name: &str| {
+        let body = json!({ "action": "promote", "target_resource_id": "environment.staging",
+            "scenario": format!("scenario.{name}"), "desired_result": { "release_id": shop.release } });
+        let reply = shop.api.post("/v1/intents").by("developer").json(&body).send().await;
+        let path = format!("/v1/plans/{}/operations", reply.read::<IntentView>(201).plan_id.unwrap());
+        let reply = shop.api.post(&path).by("alice").send().await;
+        let status = reply.short().parse::<u16>().unwrap();
+        (status, reply.read::<OperationView>(status).operation_id)
+    };
+    let (status, first) = start("first").await;
+    assert_eq!(status, 201);
+    let (status, second) = start("second").await;
+    assert!(status == 201 && second != first, "what it does would not be done: {status}");
+    assert_eq!(start("first").await, (200, first));
+}

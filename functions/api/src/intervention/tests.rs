@@ -248,3 +248,20 @@ async fn a_manual_step_that_nobody_does_in_its_time_fails() {
     );
     assert_eq!(shop.nodes(id).await["deploy.stg-1"], NodeStatus::Skipped);
 }
+
+#[tokio::test]
+async fn what_is_decided_before_anybody_found_the_time_to_be_over_counts() {
+    let shop = Shop::open().await;
+    let mut template = template(true);
+    for node in template["nodes"].as_array_mut().unwrap() {
+        if node["id"] == "unplug" {
+            node["deadline_s"] = json!(3_600);
+        }
+    }
+    shop.api.resource(&shop.scope.outer(), "template.deploy-host", template).await;
+    let id = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let asked = open(&shop).await.remove(0);
+    shop.api.clock.advance(weir_domain::time::Millis::from_secs(3_700));
+    decide(&shop, "alice", &asked, json!({ "action": "mark_done" })).await.expect(201);
+    assert_eq!(shop.nodes(id).await["unplug.stg-1"], NodeStatus::Succeeded, "it was said to be");
+}

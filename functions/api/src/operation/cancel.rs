@@ -35,7 +35,8 @@ impl Endpoint for OperationCancel {
         let id = call.path.operation;
         let reason = wish::reason(call.body.reason.as_ref())?;
         find(cx, &call.scope, id).await?;
-        let update = OperationUpdate::Cancel { by: call.actor.id.clone(), wake: call.now + TODO_PATIENCE };
+        let (by, wake) = (call.actor.id.clone(), call.now + TODO_PATIENCE);
+        let update = OperationUpdate::Cancel { by, why: None, wake };
         let wish = Wish {
             kind: TimelineKind::OperationCancelRequested,
             action: "operation.cancel",

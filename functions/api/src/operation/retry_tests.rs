@@ -4,6 +4,7 @@ use weir_domain::{
     engine::ParentNode,
     id::{Id as _, OperationId},
     intent::IntentStatus,
+    intervention::{Intervention, InterventionAction},
     operation::OperationStatus,
     plan::{NodeStatus, PlanStatus},
 };
@@ -243,6 +244,41 @@ async fn an_operation_of_a_node_that_did_something_once_is_not_run_again_either(
     shop.end(id).await;
     let told = refused(&shop, id).await;
     assert!(told.contains("`get.make` of operation"), "{told}");
+}
+
+#[tokio::test]
+async fn a_person_does_not_have_a_node_tried_again_whose_operation_did_something_once() {
+    for once in [true, false] {
+        let shop = Shop::open().await;
+        making(&shop, once).await;
+        let nodes = json!([
+            { "id": "get", "type": "job", "capability": "thing", "on_failure": "pause" },
+            { "id": "see", "type": "verification", "capability": "verify.http", "depends_on": ["get"] },
+        ]);
+        let template = json!({ "version": 1, "nodes": nodes });
+        shop.api.resource(&shop.scope.outer(), "template.outer", template).await;
+        let outer = json!({
+            "version": 1, "target_resource_type": "environment", "actions": ["outer"], "template": "template.outer",
+            "risk_metadata": { "level": "low" },
+        });
+        shop.api.resource(&shop.scope.outer(), "scenario.outer", outer).await;
+        let id = run(&shop, "outer").await;
+        let told = shop.api.cloud.told().operations.clone();
+        let child = told.iter().map(|it| it.operation).find(|it| *it != id).unwrap();
+        shop.begin(child).await;
+        shop.job(child, "make", true).await;
+        shop.job(child, "look", false).await;
+        shop.end(child).await;
+        let open: Page<Intervention> = shop.api.get("/v1/interventions").by("viewer").send().await.read(200);
+        let mut asked = open.items.into_iter().next().unwrap();
+        assert_eq!(asked.may.contains(&InterventionAction::Retry), !once, "{asked:?}");
+        // One that was opened before anybody looked at what the operation did.
+        asked.may = vec![InterventionAction::Retry, InterventionAction::MarkDone];
+        let path = format!("/v1/interventions/{}/decisions", asked.intervention_id);
+        shop.api.put(&shop.scope, &asked).await;
+        let said = shop.api.post(&path).by("alice").json(&json!({ "action": "retry" })).send().await;
+        assert_eq!(said.short() == "201", !once, "{}", said.short());
+    }
 }
 
 #[tokio::test]

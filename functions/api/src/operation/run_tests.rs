@@ -230,6 +230,31 @@ async fn a_scheduled_pass_that_finds_nothing_due_writes_nothing() {
 }
 
 #[tokio::test]
+async fn an_operation_whose_execution_ended_without_it_says_why_and_is_reconciled() {
+    let shop = Shop::open().await;
+    let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    let error = json!({
+        "Error": "Terminal", "Cause": r#"{"errorType":"Terminal","errorMessage":"no plan, password=hunter2"}"#,
+    });
+    let event = json!({ "scope": shop.scope, "operation": operation, "error": error });
+    weir_tasks::run(&shop.api.cx, "operation_abort", event).await.unwrap();
+    shop.end(operation).await;
+    let ended = run(&shop, "viewer", operation).await;
+    assert_eq!(
+        (ended.outcome, ended.freshness, ended.reconciled),
+        (RunOutcome::Failed, Freshness::ReconciledFailed, true)
+    );
+    let [why] = ended.failure_summary.as_slice() else { panic!("{ended:?}") };
+    let expected = "cancelled by system:abort: Terminal: no plan, password=[redacted]";
+    assert_eq!((why.code.as_str(), why.message.as_str()), ("cancelled", expected));
+    assert_eq!(ids(&shop, "viewer", "?reconciled=true&freshness=reconciled_failed").await, [operation]);
+    let other = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;
+    shop.api.cx.engine().cancel(&shop.scope, other, "bob").await.unwrap();
+    shop.end(other).await;
+    assert_eq!(run(&shop, "viewer", other).await.freshness, Freshness::Terminal, "somebody asked for that");
+}
+
+#[tokio::test]
 async fn what_housekeeping_ended_is_told_from_what_failed_by_itself() {
     let shop = Shop::open().await;
     let operation = shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id;

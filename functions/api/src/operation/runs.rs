@@ -66,6 +66,8 @@ impl Wanted {
         use OperationStatus as S;
         let active = || vec![S::Created, S::Queued, S::Running];
         let failed = || vec![S::Failed, S::Cancelled, S::RolledBack];
+        // What housekeeping finds has failed, or is cancelled by it.
+        let reconciled = || vec![S::Failed, S::Cancelled];
         let ended = || [vec![S::Succeeded], failed()].concat();
         let all = [active(), ended()].concat().into_iter().collect();
         let either = |sets: Vec<Vec<S>>| sets.concat().into_iter().collect::<BTreeSet<_>>();
@@ -88,13 +90,13 @@ impl Wanted {
         if !self.freshness.is_empty() {
             let of = |freshness: &Freshness| match freshness {
                 Freshness::FreshActive | Freshness::LikelyStale => active(),
-                Freshness::ReconciledFailed => vec![S::Failed],
+                Freshness::ReconciledFailed => reconciled(),
                 Freshness::Terminal => ended(),
             };
             sets.push(either(self.freshness.iter().map(of).collect()));
         }
         if self.reconciled == Some(true) {
-            sets.push(BTreeSet::from([S::Failed]));
+            sets.push(reconciled().into_iter().collect());
         }
         sets.into_iter().reduce(|a, b| &a & &b).unwrap_or_default()
     }
@@ -195,7 +197,8 @@ pub(super) async fn of_operation(
     operation: &Operation,
     now: Millis,
 ) -> Result<OperationRun, Problem> {
-    let reconciled = operation.status == OperationStatus::Failed && was_reconciled(operation);
+    let ended_badly = matches!(operation.status, OperationStatus::Failed | OperationStatus::Cancelled);
+    let reconciled = ended_badly && was_reconciled(operation);
     let view = brief(cx, operation, now).await?;
     let is_active = operation.is_active();
     // One that was asked to end shows that at once, and runs until its last node has stopped.

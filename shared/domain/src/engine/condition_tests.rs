@@ -223,7 +223,7 @@ fn operation_update(name: &str) -> OperationUpdate {
             summary_counts: BTreeMap::new(),
         },
         "finished" => OperationUpdate::Finished,
-        "cancel" => OperationUpdate::Cancel { by, wake },
+        "cancel" => OperationUpdate::Cancel { by, why: None, wake },
         "pause" => OperationUpdate::Pause { by, now },
         "resume" => OperationUpdate::Resume { id: "1".to_owned(), wake },
         "reserve" => OperationUpdate::Reserve { segments: 1 },

@@ -111,6 +111,8 @@ pub struct Operation {
     pub cancel: bool,
     /// Who asked for the cancel
     pub cancelled_by: Option<String>,
+    /// Why, where nobody has asked for that
+    pub cancelled_because: Option<String>,
     /// All nodes have been put
     pub materialised: bool,
     /// The segments that have not finished
@@ -154,6 +156,7 @@ impl Operation {
             paused_at: None,
             cancel: false,
             cancelled_by: None,
+            cancelled_because: None,
             materialised: false,
             open,
             patch_seq: 0,

@@ -79,6 +79,8 @@ pub enum OperationUpdate {
     Cancel {
         /// Who asks
         by: String,
+        /// Why, where nobody has asked: without anything that may be secret
+        why: Option<String>,
         /// When to sweep again if the sweep was not done
         wake: Millis,
     },
@@ -183,9 +185,10 @@ impl OperationUpdate {
                 todo(operation, TODO_FINISH, *wake);
             }
             Self::Finished => operation.finished = true,
-            Self::Cancel { by, wake } => {
+            Self::Cancel { by, why, wake } => {
                 operation.cancel = true;
                 operation.cancelled_by = Some(by.clone());
+                operation.cancelled_because.clone_from(why);
                 todo(operation, TODO_CANCEL, *wake);
             }
             Self::Pause { by, now } => {

@@ -1,9 +1,10 @@
 use super::*;
 use crate::{
-    engine::{NodeUpdate, Terms},
-    id::Id as _,
+    engine::{NodeUpdate, OperationInfo, Terms},
+    id::{Id as _, IntentId, PlanId},
     plan::{Backoff, Executor, NodeType, OnFailure},
 };
+use std::collections::BTreeSet;
 
 const NOW: Millis = Millis(1_000_000);
 const EARLIER: Millis = Millis(999_000);
@@ -136,4 +137,54 @@ fn a_pass_whose_holder_fell_silent_is_stale_and_then_reconciled() {
     assert_eq!(begun.freshness(NOW + PASS_LEASE), Freshness::LikelyStale);
     let lost = begun.lost(LATER);
     assert_eq!((lost.freshness(LATER), lost.outcome()), (Freshness::ReconciledFailed, RunOutcome::Failed));
+}
+
+/// An operation of which nothing is under way and that has time left
+fn resting() -> Operation {
+    let info = OperationInfo {
+        operation_id: OperationId::new(1, 3),
+        scope: "harbor/acme".parse().unwrap(),
+        operation_type: OperationType::ScenarioRun,
+        plan_id: PlanId::new(1, 3),
+        intent_id: IntentId::new(1, 3),
+        graph_hash: Digest::of_bytes(b"graph"),
+        nodes: 1,
+        segments: 1,
+        run_identity_hash: Digest::of_bytes(b"run"),
+        actor: Actor::system("alice"),
+        title: "check".to_owned(),
+        created_at: EARLIER,
+        deadline: LATER,
+        promotion_id: None,
+        release_id: None,
+        environment: None,
+        rollback_of: None,
+        retry_of: None,
+        parent: None,
+        exclusive: BTreeSet::new(),
+        context: BTreeMap::new(),
+    };
+    let created = Operation::new(info);
+    Operation { todo: BTreeSet::new(), status: OperationStatus::Running, ..created }
+}
+
+#[test]
+fn an_operation_that_was_due_says_why_and_what_became_of_it() {
+    let (before, due) = (resting(), || BTreeSet::from(["cancel".to_owned()]));
+    let told = |before: &Operation, after: &Operation, now: Millis| {
+        let cause = RepairCause::of_operation(before, after, now);
+        (cause.as_str(), RepairEffect::of_operation(cause, before, after).as_str())
+    };
+    assert_eq!(told(&before, &before, NOW), ("check_in", "unchanged"));
+    let closed = Operation { open: BTreeSet::new(), ..before.clone() };
+    assert_eq!(told(&before, &closed, NOW), ("check_in", "driven"), "its last segment was closed");
+    let ended = Operation { status: OperationStatus::Succeeded, ..before.clone() };
+    assert_eq!(told(&before, &ended, NOW), ("check_in", "driven"));
+    assert_eq!(told(&ended, &ended, LATER), ("check_in", "unchanged"), "what has ended is late for nothing");
+    let cancelled = Operation { cancel: true, ..before.clone() };
+    assert_eq!(told(&before, &cancelled, LATER), ("deadline_passed", "driven"));
+    let left = Operation { todo: due(), ..before.clone() };
+    assert_eq!(told(&left, &before, LATER), ("activity_left", "driven"), "it was due for that");
+    let revived = Operation { revivals: 1, ..before.clone() };
+    assert_eq!(told(&before, &revived, NOW), ("execution_ended", "driven"));
 }

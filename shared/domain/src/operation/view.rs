@@ -222,7 +222,7 @@ impl OperationStatus {
     /// Whether what is known of it is likely to be true still; `reconciled` says that housekeeping ended it
     pub fn freshness(self, reconciled: bool, last_moved: Millis, now: Millis) -> Freshness {
         match self {
-            Self::Failed if reconciled => Freshness::ReconciledFailed,
+            Self::Failed | Self::Cancelled if reconciled => Freshness::ReconciledFailed,
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::RolledBack => Freshness::Terminal,
             // They wait for somebody, or for another operation that has what they need.
             Self::Queued | Self::WaitingGate | Self::WaitingIntervention | Self::Paused => {

@@ -5,8 +5,8 @@
 
 use super::index::{is_true, links, put, release_run, row};
 use crate::{Engine, EngineError, definition::Rebuilt, records::record};
-use futures::{StreamExt as _, TryStreamExt as _, stream};
-use std::collections::BTreeSet;
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _, stream};
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
 use weir_domain::{
     definition::{
         address::{Address, Kind},
@@ -56,7 +56,7 @@ pub(crate) async fn rebuild_rows(
         if !is_done {
             loop {
                 let (operations, next) = engine.table.operations(scope, &[], after.as_deref(), PAGE).await?;
-                put_all(engine, &operations, rebuilt).await?;
+                put_all(engine, scope, &operations, rebuilt).await?;
                 keep(engine, operation, scope, next.clone(), rebuilt).await?;
                 if next.is_none() {
                     break;
@@ -91,21 +91,50 @@ async fn keep(
     Ok(())
 }
 
-/// Puts the rows that follow from these operations, some at a time
+/// Puts the rows that follow from these operations of `scope`, some at a time
 async fn put_all(
     engine: &Engine,
+    scope: &Scope,
     operations: &[Operation],
     rebuilt: &mut Rebuilt,
 ) -> Result<(), EngineError> {
-    let puts: Vec<_> = operations.iter().map(|operation| of_operation(engine, operation)).collect();
+    let puts: Vec<_> = operations.iter().map(|operation| put_links(engine, operation).boxed()).collect();
     let came: Vec<Came> = stream::iter(puts).buffer_unordered(PARALLEL).try_collect().await?;
-    rebuilt.written += came.iter().map(|came| came.written).sum::<u64>();
-    rebuilt.unchanged += came.iter().map(|came| came.unchanged).sum::<u64>();
+    let rows: Vec<_> = operations.iter().map(|operation| row(engine, operation).boxed()).collect();
+    let rows: Vec<Option<Deployed>> = stream::iter(rows).buffer_unordered(PARALLEL).try_collect().await?;
+    let (latest, others) = latest(rows.into_iter().flatten());
+    let puts: Vec<_> = latest.iter().map(|row| put(engine, scope, row).boxed()).collect();
+    let written: Vec<bool> = stream::iter(puts).buffer_unordered(PARALLEL).try_collect().await?;
+    let row = |is_written: bool| Came { written: u64::from(is_written), unchanged: u64::from(!is_written) };
+    for came in came.into_iter().chain(written.into_iter().map(row)) {
+        rebuilt.written += came.written;
+        rebuilt.unchanged += came.unchanged;
+    }
+    rebuilt.unchanged += others;
     Ok(())
 }
 
-/// Puts the rows that follow from one operation
-async fn of_operation(engine: &Engine, operation: &Operation) -> Result<Came, EngineError> {
+/// The latest row of each service and environment, and how many others there are
+///
+/// They would be put over each other at the same time, until one of them gave up.
+fn latest(rows: impl Iterator<Item = Deployed>) -> (Vec<Deployed>, u64) {
+    let (mut latest, mut others) = (BTreeMap::<(Address, Address), Deployed>::new(), 0);
+    for row in rows {
+        match latest.entry((row.service_id.clone(), row.environment_id.clone())) {
+            Entry::Vacant(place) => drop(place.insert(row)),
+            Entry::Occupied(mut place) => {
+                others += 1;
+                if row.is_after(place.get()) {
+                    place.insert(row);
+                }
+            }
+        }
+    }
+    (latest.into_values().collect(), others)
+}
+
+/// Puts the rows that say for which release and by which plan an operation runs
+async fn put_links(engine: &Engine, operation: &Operation) -> Result<Came, EngineError> {
     let mut came = Came::default();
     let counted = release_run(operation)?.map(|write| write.key());
     for link in links(operation)? {
@@ -116,11 +145,6 @@ async fn of_operation(engine: &Engine, operation: &Operation) -> Result<Came, En
         }
         came.written += u64::from(!is_there);
         came.unchanged += u64::from(is_there && is_counted);
-    }
-    if let Some(row) = row(engine, operation).await? {
-        let is_written = put(engine, &operation.info.scope, &row).await?;
-        came.written += u64::from(is_written);
-        came.unchanged += u64::from(!is_written);
     }
     Ok(came)
 }
@@ -188,5 +212,27 @@ async fn records(engine: &Engine, query: &Query) -> Result<Vec<Record>, EngineEr
         found.extend(page.records);
         let Some(next) = page.next else { return Ok(found) };
         after = Some(next);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_domain::id::{Id as _, PromotionId};
+
+    #[test]
+    fn of_a_page_only_the_latest_row_of_a_place_is_put() {
+        let row = |environment: &str, at: u64| Deployed {
+            service_id: "service.shop".parse().unwrap(),
+            environment_id: environment.parse().unwrap(),
+            release_id: ReleaseId::new(1, 0),
+            version: at.to_string(),
+            promotion_id: PromotionId::new(1, 0),
+            operation_id: OperationId::new(1, u128::from(at)),
+            deployed_at: Millis(7).into(),
+        };
+        let (production, staging) = ("environment.production", "environment.staging");
+        let rows = [row(staging, 2), row(production, 1), row(staging, 3), row(staging, 1)];
+        assert_eq!(latest(rows.into_iter()), (vec![row(production, 1), row(staging, 3)], 2));
     }
 }

@@ -314,6 +314,7 @@ impl Making<'_> {
         let about = object(json!({
             "type": self.plan.operation_type, "scope": self.scope, "service": context.service,
             "environment": context.environment, "release": context.release_id,
+            "scenario": self.plan.scenario_ref.as_ref().map(|it| &it.scenario),
         }));
         // Where the release has to run already changes nothing of what is done: its constraints are no part of it.
         let identity = identity(about, &Map::new(), &self.plan.customizations)?;

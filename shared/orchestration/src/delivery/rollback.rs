@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     Engine, EngineError,
-    rollback::{self, WayBack, impossible},
+    rollback::{self, WayBack},
     scenario::offers,
 };
 use weir_domain::{
@@ -34,13 +34,31 @@ pub(super) async fn start_rollback(
     if context.delivery.on_failure != OnFailure::Rollback && !nodes.iter().any(asks_to_roll_back) {
         return Ok(());
     }
-    let scope = &failed.info.scope;
     let before = before(engine, failed, nodes).await?;
     if before.is_empty() {
         let why = "no target had anything before that could be put back".to_owned();
         return rollback::none(engine, failed, why).await;
     }
-    let (scenario, template) = recipe(engine, scope, "rollback", None).await.map_err(impossible)?;
+    match way_back(engine, failed, context, before).await {
+        Ok(way) => rollback::place(engine, failed, way).await,
+        Err(DeliveryError::Engine(error)) => Err(error),
+        // Nobody who tries again plans it either: what failed ends without it, and lets others begin.
+        Err(error) => {
+            let why = format!("nothing is rolled back, and what was done is left as it is: {error}");
+            rollback::none(engine, failed, why).await
+        }
+    }
+}
+
+/// What puts back on each target what it had `before`, by the recipe that is applied now
+async fn way_back(
+    engine: &Engine,
+    failed: &Operation,
+    context: DeliveryContext,
+    before: Vec<(Address, Installed)>,
+) -> Result<WayBack, DeliveryError> {
+    let scope = &failed.info.scope;
+    let (scenario, template) = recipe(engine, scope, "rollback", None).await?;
     let mut components: Vec<(Address, Installed, Component)> = Vec::new();
     for (target, installed) in before {
         if let Some(component) = engine.resource::<Component>(scope, &installed.component).await? {
@@ -49,17 +67,17 @@ pub(super) async fn start_rollback(
     }
     let targets =
         components.iter().map(|(target, installed, spec)| (target.clone(), deployable(installed, spec)));
-    let (sites, offers) = around(engine, scope, &context, &components).await.map_err(impossible)?;
+    let (sites, offers) = around(engine, scope, &context, &components).await?;
     let jobs = jobs(engine, scope, &template).await?;
     let recipe = Recipe { template: &template, jobs: &jobs, sites: &sites };
     let request = RollbackRequest { delivery: &context.delivery, targets: targets.collect(), recipe };
-    let graph = plan_rollback(&request).map_err(impossible)?;
+    let graph = plan_rollback(&request)?;
     let bindings = bind_delivery(&recipe, &offers);
     let subject = context.environment.clone();
     let context =
         DeliveryContext { rollback_of: Some(DeploymentId::from(failed.info.operation_id)), ..context };
     let (scenario, context) = (Some(scenario), PlanContext::Delivery(context));
-    rollback::place(engine, failed, WayBack { subject, scenario, context, graph, bindings }).await
+    Ok(WayBack { subject, scenario, context, graph, bindings })
 }
 
 /// Whether a step has failed whose template says that its failure takes everything back, whatever its environment says

@@ -69,13 +69,15 @@ impl Engine {
         self.done(&operation, TODO_BEGIN).await
     }
 
-    /// Whether the node that runs the operation has ended already: asked after the operation is there, so that of who
-    /// ends the node and who begins the operation at least one sees the other
+    /// Whether the node that runs the operation has ended already, or has failed and waits for a person: asked after the
+    /// operation is there, so that of who ends the node and who begins the operation at least one sees the other
     async fn is_orphan(&self, operation: &Operation) -> Result<bool, EngineError> {
         let Some(parent) = operation.info.parent else { return Ok(false) };
         let key = NodeKey::new(&operation.info.scope, parent.operation, parent.ordinal);
         let node = self.table.node_get(&key).await?;
-        Ok(node.is_none_or(|node| node.status.is_terminal() || node.attempt != parent.attempt))
+        Ok(node.is_none_or(|node| {
+            node.status.is_terminal() || node.awaits_person() || node.attempt != parent.attempt
+        }))
     }
 
     async fn put_nodes(&self, operation: &Operation, graph: &Graph) -> Result<(), EngineError> {

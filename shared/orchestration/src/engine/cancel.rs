@@ -13,6 +13,12 @@ use weir_domain::{
 };
 use weir_store::{Applied, NodeKey};
 
+/// As what an operation is cancelled whose root execution has ended without it
+pub(super) const ABORT: &str = "system:abort";
+
+/// As what an operation is cancelled whose time is over
+pub(super) const DEADLINE: &str = "system:deadline";
+
 impl Engine {
     /// Asks the operation to stop. `None` if it had ended already, or there is none
     pub async fn cancel(
@@ -21,8 +27,19 @@ impl Engine {
         operation: OperationId,
         by: &str,
     ) -> Result<Option<Operation>, EngineError> {
+        self.cancel_because(scope, operation, by, None).await
+    }
+
+    /// The same, for a reason that the operation's failure tells: nobody has asked for it
+    pub(super) async fn cancel_because(
+        &self,
+        scope: &Scope,
+        operation: OperationId,
+        by: &str,
+        why: Option<String>,
+    ) -> Result<Option<Operation>, EngineError> {
         let wake = self.clock.now() + TODO_PATIENCE;
-        let cancel = OperationUpdate::Cancel { by: by.to_owned(), wake };
+        let cancel = OperationUpdate::Cancel { by: by.to_owned(), why, wake };
         let after = match self.table.operation_update(scope, operation, &cancel).await? {
             Applied::Done(after) => after,
             Applied::Refused(Some(now)) if now.is_active() && now.cancel => now,

@@ -49,6 +49,12 @@ impl Deciding<'_> {
             update: NodeUpdate::Snooze { seen: status, attempt, wake: wake.unwrap_or(now) },
         }
     }
+
+    /// Why the node fails whose time is over
+    pub fn too_late(&self) -> FailureSummary {
+        let message = format!("nobody had ended `{}` when its time was over", self.plan_node.node_id);
+        FailureSummary::new("deadline_passed", message)
+    }
 }
 
 impl Engine {
@@ -68,11 +74,9 @@ impl Engine {
         }
         let deciding = Deciding { operation: &operation, graph: &graph, plan_node, node: &node };
         let decided = match plan_node.node_type {
-            _ if is_too_late(&node, self.clock.now()) => Decided::No(FailureSummary::new(
-                "deadline_passed",
-                format!("nobody had ended `{}` when its time was over", plan_node.node_id),
-            )),
-            NodeType::Intervention => interventions::decide(self, &deciding).await?,
+            NodeType::Intervention => {
+                in_time(interventions::decide(self, &deciding).await?, &deciding, self.clock.now())
+            }
             // Whatever it is: it has failed for good, and a person takes it by hand.
             NodeType::Job
             | NodeType::SubOperation
@@ -208,14 +212,15 @@ impl Engine {
     }
 }
 
-/// Whether a manual step, or a node that runs an operation, has waited for longer than it may
+/// What a manual step comes to: what somebody has decided counts, whenever that is found; where nobody has and its time
+/// is over, it fails
 ///
 /// One that has failed waits for a person, and no longer for what it waited for then.
-fn is_too_late(node: &NodeRun, now: Millis) -> bool {
-    node.status == NodeStatus::Waiting
-        && matches!(node.terms.kind, NodeType::Intervention | NodeType::SubOperation)
-        && node.error.is_none()
-        && node.is_over(now)
+fn in_time(decided: Decided, d: &Deciding<'_>, now: Millis) -> Decided {
+    match decided {
+        Decided::Later(_) if d.node.error.is_none() && d.node.is_over(now) => Decided::No(d.too_late()),
+        Decided::Yes | Decided::No(_) | Decided::ByHand(_) | Decided::Later(_) => decided,
+    }
 }
 
 /// The failure of a node that stands where something cannot be undone

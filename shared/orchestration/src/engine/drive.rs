@@ -13,7 +13,7 @@ use weir_domain::{
         claim_allowed, drive, look_again,
     },
     failure::FailureSummary,
-    plan::{Executor, NodeStatus},
+    plan::{Executor, NodeStatus, NodeType},
     time::Millis,
 };
 use weir_store::{Applied, NodeKey};
@@ -187,6 +187,10 @@ impl Engine {
 
     /// The holder fell silent or took too long. A heartbeat between the look and the write wins
     async fn expire(&self, key: NodeKey, node: &NodeRun, work: &mut Work) -> Result<(), EngineError> {
+        if node.terms.kind == NodeType::SubOperation {
+            // What it runs may have been made already, and then ends before it.
+            return self.decide(key, node.clone(), work).await.map(|_| ());
+        }
         let now = self.clock.now();
         let late = node.deadline.is_some_and(|deadline| deadline <= now);
         let error = match (node.cancel, late) {

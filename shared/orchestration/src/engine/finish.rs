@@ -3,7 +3,10 @@
 //! The end is written first. Then the root execution is told, whose `Finish` state runs the body; where nobody
 //! waits for the token any more, the body runs here. A crash between the two leaves `todo` on the operation.
 
-use super::Engine;
+use super::{
+    Engine,
+    cancel::{ABORT, DEADLINE},
+};
 use crate::{EngineError, assignments, definition, delivery, gates, machines::Sent, scenario};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use std::collections::BTreeMap;
@@ -13,6 +16,7 @@ use weir_domain::{
     id::OperationId,
     operation::{OperationStatus, OperationType, count_keys, node_counts, target_counts},
     plan::{Executor, NodeStatus, OnFailure},
+    sanitise::sanitise,
     scope::Scope,
 };
 use weir_store::{Applied, Key, TransactError, Write};
@@ -99,10 +103,13 @@ impl Engine {
     }
 
     /// The root execution ended without its operation: what is open is ended, so that it hangs on nobody
-    pub async fn abort(&self, scope: &Scope, id: OperationId) -> Result<(), EngineError> {
+    ///
+    /// `why` is what the execution said, which comes from outside: what may be secret is taken out of it.
+    pub async fn abort(&self, scope: &Scope, id: OperationId, why: Option<&str>) -> Result<(), EngineError> {
         let operation = self.operation(scope, id).await?;
         if operation.is_active() {
-            self.cancel(scope, id, "system:abort").await?;
+            let why = why.map(sanitise).filter(|why| !why.is_empty());
+            self.cancel_because(scope, id, ABORT, why).await?;
             return Ok(());
         }
         self.finish_steps(&operation).await
@@ -177,9 +184,7 @@ impl Engine {
 /// How the operation ended, and why if not well: the first failure in the order of the plan
 fn outcome(operation: &Operation, nodes: &[NodeRun]) -> (OperationStatus, Option<FailureSummary>) {
     if operation.cancel {
-        let by = operation.cancelled_by.as_deref().unwrap_or("somebody");
-        let summary = FailureSummary::new("cancelled", format!("cancelled by {by}"));
-        return (OperationStatus::Cancelled, Some(summary));
+        return (OperationStatus::Cancelled, Some(cancelled(operation)));
     }
     let counts_as_failure =
         |node: &&NodeRun| node.status == NodeStatus::Failed && node.terms.on_failure != OnFailure::Continue;
@@ -188,4 +193,15 @@ fn outcome(operation: &Operation, nodes: &[NodeRun]) -> (OperationStatus, Option
     };
     let unknown = || FailureSummary::new("failed", format!("node {} failed", failed.ordinal));
     (OperationStatus::Failed, Some(failed.error.clone().unwrap_or_else(unknown)))
+}
+
+/// Who had the operation end, and why if that was said; where that was Weir by itself, it is found and not reported
+fn cancelled(operation: &Operation) -> FailureSummary {
+    let by = operation.cancelled_by.as_deref().unwrap_or("somebody");
+    let why = operation.cancelled_because.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let message = format!("cancelled by {by}{why}");
+    match by {
+        ABORT | DEADLINE => FailureSummary::found("cancelled", message),
+        _ => FailureSummary::new("cancelled", message),
+    }
 }

@@ -1,6 +1,6 @@
 //! Reconcile: whatever was left undone says so in the wake index; find it and drive it
 
-use super::{Engine, begin::segment_input};
+use super::{Engine, begin::segment_input, cancel::DEADLINE};
 use crate::EngineError;
 use weir_domain::{
     engine::{
@@ -96,7 +96,7 @@ impl Engine {
         }
         let info = &operation.info;
         if info.deadline <= self.clock.now() && !operation.cancel {
-            self.cancel(&info.scope, info.operation_id, "system:deadline").await?;
+            self.cancel(&info.scope, info.operation_id, DEADLINE).await?;
             return Ok(());
         }
         let rest = OperationUpdate::Rest { wake: Some(self.next_check_in(operation)) };

@@ -30,11 +30,15 @@ pub fn child_id(parent: OperationId, ordinal: u32, attempt: u32) -> OperationId 
 }
 
 /// Starts the child, or looks how it stands
+///
+/// A node whose time is over has its child cancelled, and fails when that has ended: nothing else may begin beside it,
+/// nor its parent end over what it runs.
 pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided, EngineError> {
     let info = &d.operation.info;
     let id = child_id(info.operation_id, d.node.ordinal, d.node.attempt);
+    let is_late = d.node.is_over(engine.clock.now());
     let Some(child) = engine.table.operation_get(&info.scope, id).await? else {
-        return start(engine, d, id).await;
+        return if is_late { Ok(Decided::No(d.too_late())) } else { start(engine, d, id).await };
     };
     if !child.is_active() && !is_settled(engine, &child).await? {
         return Ok(Decided::Later(engine.clock.now() + LOOK_AGAIN));
@@ -46,6 +50,7 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
             engine.keep_outputs(info.operation_id, d.node, &gave).await?;
             Decided::Yes
         }
+        OperationStatus::Cancelled if is_late && is_given_up(d.node, &child) => Decided::No(d.too_late()),
         OperationStatus::Failed | OperationStatus::Cancelled | OperationStatus::RolledBack => {
             let why = child.failure_summary.map_or_else(|| "it says no more".to_owned(), |it| it.message);
             let message = format!("operation {id} ended as {}: {why}", child.status.as_str());
@@ -58,14 +63,45 @@ pub(crate) async fn decide(engine: &Engine, d: &Deciding<'_>) -> Result<Decided,
         | OperationStatus::WaitingIntervention
         | OperationStatus::Paused
         | OperationStatus::Verifying => {
-            hold_as_parent(engine, d.operation, &child).await?;
+            if is_late {
+                give_up(engine, &child).await?;
+            } else {
+                hold_as_parent(engine, d.operation, &child).await?;
+            }
             Decided::Later(engine.clock.now() + LOOK_AGAIN)
         }
     })
 }
 
-/// As what a child is paused that is held because its parent is
+/// As what a child is paused that is held because its parent is, and cancelled that nobody waits for any more
 pub const PARENT: &str = "system:parent";
+
+/// Whether nothing goes on of what the attempt of a node that has failed ran; what does is asked to end
+///
+/// A person is asked about the node only then: another attempt would run a second child beside the first.
+pub(crate) async fn nothing_goes_on(engine: &Engine, d: &Deciding<'_>) -> Result<bool, EngineError> {
+    let info = &d.operation.info;
+    let id = child_id(info.operation_id, d.node.ordinal, d.node.attempt);
+    let Some(child) = engine.table.operation_get(&info.scope, id).await? else { return Ok(true) };
+    give_up(engine, &child).await?;
+    Ok(!child.is_active() && is_settled(engine, &child).await?)
+}
+
+/// Whether the child was cancelled because its node's time was over, and not with its parent
+fn is_given_up(node: &NodeRun, child: &Operation) -> bool {
+    !node.cancel && child.cancelled_by.as_deref() == Some(PARENT)
+}
+
+/// Cancels a child that goes on, once. Boxed, since a cancel has consequences, and these may have children
+fn give_up<'a>(engine: &'a Engine, child: &'a Operation) -> BoxFuture<'a, Result<(), EngineError>> {
+    async move {
+        if child.is_active() && !child.cancel {
+            engine.cancel(&child.info.scope, child.info.operation_id, PARENT).await?;
+        }
+        Ok(())
+    }
+    .boxed()
+}
 
 /// Holds the child while its parent is held, and lets it go on when that one goes on. What a person paused stays so
 ///
@@ -81,7 +117,16 @@ fn hold_as_parent<'a>(
         if parent.paused && !child.paused {
             engine.pause(scope, id, PARENT).await?;
         } else if !parent.paused && child.paused && by_parent {
+            let parent = async || engine.operation(&parent.info.scope, parent.info.operation_id).await;
+            // It may have been paused, and the child because of that, after it was looked at.
+            if parent().await?.paused {
+                return Ok(());
+            }
             engine.resume(scope, id).await?;
+            // Or after that look, by somebody who found the child held already: one of the two sees the other.
+            if parent().await?.paused {
+                engine.pause(scope, id, PARENT).await?;
+            }
         }
         Ok(())
     }
@@ -148,24 +193,15 @@ async fn child_plan(engine: &Engine, d: &Deciding<'_>) -> Result<Option<Plan>, E
 }
 
 /// The node has ended: a child that has not is not wanted any more
-///
-/// Boxed, since a cancel has consequences, and these may have children.
-pub(crate) fn cancel_child<'a>(
-    engine: &'a Engine,
-    key: &'a NodeKey,
-    node: &'a NodeRun,
-) -> BoxFuture<'a, Result<(), EngineError>> {
-    async move {
-        if node.attempt == 0 || node.status == NodeStatus::Succeeded {
-            return Ok(());
-        }
-        let id = child_id(key.operation, key.ordinal, node.attempt);
-        if engine.table.operation_get(&key.scope, id).await?.is_some_and(|child| child.is_active()) {
-            engine.cancel(&key.scope, id, PARENT).await?;
-        }
-        Ok(())
+pub(crate) async fn cancel_child(engine: &Engine, key: &NodeKey, node: &NodeRun) -> Result<(), EngineError> {
+    if node.attempt == 0 || node.status == NodeStatus::Succeeded {
+        return Ok(());
     }
-    .boxed()
+    let id = child_id(key.operation, key.ordinal, node.attempt);
+    match engine.table.operation_get(&key.scope, id).await? {
+        Some(child) => give_up(engine, &child).await,
+        None => Ok(()),
+    }
 }
 
 /// The child, or what took it back, has ended: the node that runs it looks again. Boxed, since that may end the parent, too

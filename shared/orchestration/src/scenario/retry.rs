@@ -22,7 +22,10 @@ use weir_domain::{
     id::{Id as _, IntentId, OperationId, PlanId},
     intent::{Intent, IntentStatus},
     operation::{OperationStatus, OperationType},
-    plan::{Graph, GraphError, NodeStatus, NodeType, Plan, PlanContext, PlanSnapshot, PlanStatus},
+    plan::{
+        Graph, GraphError, Idempotency, NodeStatus, NodeType, Plan, PlanContext, PlanNode, PlanSnapshot,
+        PlanStatus,
+    },
     scope::Scope,
 };
 use weir_store::{Entity as _, Key, RetriedBy, TransactError, Write};
@@ -180,11 +183,26 @@ async fn not_twice(
     let is_left = |run: &&NodeRun| run.terms.kind == NodeType::SubOperation && !run.is_satisfying();
     for run in runs.iter().filter(is_left) {
         let Some(node) = graph.node(run.ordinal) else { continue };
-        for attempt in 1..=run.attempt {
-            let id = child_id(operation.info.operation_id, run.ordinal, attempt);
-            if let Some(name) = done_in(engine, &operation.info.scope, id).await? {
-                return Ok(Some(format!("{}.{name}", node.node_id)));
-            }
+        let info = &operation.info;
+        if let Some(name) = done_by_node(engine, &info.scope, info.operation_id, run).await? {
+            return Ok(Some(format!("{}.{name}", node.node_id)));
+        }
+    }
+    Ok(None)
+}
+
+/// Something that another attempt of a node which runs an operation would do a second time though it may be done only
+/// once, by name
+pub(crate) async fn done_by_node(
+    engine: &Engine,
+    scope: &Scope,
+    operation: OperationId,
+    run: &NodeRun,
+) -> Result<Option<String>, EngineError> {
+    for attempt in 1..=run.attempt {
+        let found = done_in(engine, scope, child_id(operation, run.ordinal, attempt)).await?;
+        if found.is_some() {
+            return Ok(found);
         }
     }
     Ok(None)
@@ -203,6 +221,9 @@ fn done_in<'a>(
             return Ok(None);
         };
         let graph = engine.graph_of(&child).await?;
+        if !may_do_once(&graph) {
+            return Ok(None);
+        }
         let runs = engine.all_nodes(&child).await?;
         let back = match rollback_id(&child) {
             Some(back) => engine.table.operation_get(scope, back).await?,
@@ -218,15 +239,22 @@ fn done_in<'a>(
         for run in runs.iter().filter(|run| run.terms.kind == NodeType::SubOperation) {
             let is_undone = is_back && run.status == NodeStatus::Succeeded;
             let Some(node) = graph.node(run.ordinal).filter(|_| !is_undone) else { continue };
-            for attempt in 1..=run.attempt {
-                if let Some(name) = done_in(engine, scope, child_id(id, run.ordinal, attempt)).await? {
-                    return Ok(Some(format!("{}.{name}", node.node_id)));
-                }
+            if let Some(name) = done_by_node(engine, scope, id, run).await? {
+                return Ok(Some(format!("{}.{name}", node.node_id)));
             }
         }
         Ok(None)
     }
     .boxed()
+}
+
+/// Whether anything of the graph may be done only once, or runs an operation of which something may: its nodes need not
+/// be read otherwise
+fn may_do_once(graph: &Graph) -> bool {
+    let is_once = |node: &PlanNode| {
+        node.job_contract.as_ref().is_some_and(|contract| contract.idempotency == Idempotency::Once)
+    };
+    graph.nodes().iter().any(|node| node.node_type == NodeType::SubOperation || is_once(node))
 }
 
 fn allowed(failed: &Operation) -> Result<(), RetryFailure> {

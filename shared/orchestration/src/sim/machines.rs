@@ -188,7 +188,7 @@ async fn handle(engine: &Engine, handler: &str, event: Event) -> Result<Value, E
             return Ok(json!({ "next": next, "round": round + 1 }));
         }
         "operation_finish" => engine.finish_operation(&scope, operation).await?,
-        _ => engine.abort(&scope, operation).await?,
+        _ => engine.abort(&scope, operation, None).await?,
     }
     Ok(Value::Null)
 }

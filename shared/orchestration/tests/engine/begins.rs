@@ -131,4 +131,5 @@ async fn an_operation_whose_time_is_over_is_cancelled() {
     let operation = rig.operation().await;
     assert_eq!(operation.status, OperationStatus::Cancelled);
     assert_eq!(operation.cancelled_by.as_deref(), Some("system:deadline"));
+    assert!(operation.failure_summary.unwrap().reconciled, "nobody asked for it");
 }

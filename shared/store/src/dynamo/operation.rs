@@ -30,6 +30,7 @@ pub(super) fn to_item(operation: &Operation) -> Result<Item, EncodeError> {
         .with("paused_at", &operation.paused_at)
         .with("cancel", &operation.cancel)
         .with("cancelled_by", &operation.cancelled_by)
+        .with("cancelled_because", &operation.cancelled_because)
         .with("materialised", &operation.materialised)
         .with("open", &operation.open)
         .with("patch_seq", &operation.patch_seq)
@@ -64,6 +65,7 @@ fn read(item: &mut Item) -> Result<Operation, Malformed> {
         paused_at: take(item, "paused_at")?,
         cancel: take(item, "cancel")?,
         cancelled_by: take(item, "cancelled_by")?,
+        cancelled_because: take(item, "cancelled_because")?,
         materialised: take(item, "materialised")?,
         open: take(item, "open")?,
         patch_seq: take(item, "patch_seq")?,
@@ -137,7 +139,10 @@ fn change(on: Expression, scope: &Scope, update: &OperationUpdate) -> Expression
             todo(on, TODO_FINISH, *wake)
         }
         U::Finished => on.set("finished", &true),
-        U::Cancel { by, wake } => todo(on.set("cancel", &true).set("cancelled_by", by), TODO_CANCEL, *wake),
+        U::Cancel { by, why, wake } => {
+            let on = on.set("cancel", &true).set("cancelled_by", by).set("cancelled_because", why);
+            todo(on, TODO_CANCEL, *wake)
+        }
         U::Pause { by, now } => on.set("paused", &true).set("paused_by", by).set("paused_at", now),
         U::Resume { id, wake } => {
             let on = on.remove("paused").remove("paused_by").remove("paused_at");

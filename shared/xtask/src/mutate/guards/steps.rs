@@ -4,6 +4,7 @@ use super::{LOOK, NODE, OPERATION, Place};
 
 const PATCH: &str = "shared/domain/src/engine/node_patch.rs";
 const BEGIN: &str = "shared/orchestration/src/engine/begin.rs";
+const CHILD: &str = "shared/orchestration/src/scenario/child.rs";
 const IDEMPOTENCY: &str = "shared/edge/src/idempotency.rs";
 
 /// Every place with such a guard
@@ -145,6 +146,60 @@ pub(super) const PLACES: &[Place] = &[
         file: "shared/orchestration/src/engine/cancel.rs",
         find: "NodeStatus::Waiting if runs_child =>",
         with: r#"NodeStatus::Waiting if runs_child && !without("cancel: an operation ends before its node") =>"#,
+    },
+    Place {
+        file: BEGIN,
+        find: "node.status.is_terminal() || node.awaits_person() || node.attempt != parent.attempt",
+        with: r#"node.status.is_terminal()
+                || (node.awaits_person() && !without("begin: its node has not failed"))
+                || node.attempt != parent.attempt"#,
+    },
+    Place {
+        file: "shared/orchestration/src/engine/decide.rs",
+        find: "        Decided::Later(_) if d.node.error.is_none() && d.node.is_over(now)",
+        with: r#"        Decided::Yes | Decided::ByHand(_)
+            if d.node.is_over(now) && without("deadline: what a person decided counts") =>
+        {
+            Decided::No(d.too_late())
+        }
+        Decided::Later(_) if d.node.error.is_none() && d.node.is_over(now)"#,
+    },
+    Place {
+        file: "shared/orchestration/src/engine/drive.rs",
+        find: "        if node.terms.kind == NodeType::SubOperation {",
+        with: r#"        if node.terms.kind == NodeType::SubOperation
+            && !without("deadline: what a node has made ends before it")
+        {"#,
+    },
+    Place {
+        file: CHILD,
+        find: "            if is_late {\n",
+        with: r#"            if is_late && without("deadline: what a node runs ends before it") {
+                return Ok(Decided::No(d.too_late()));
+            }
+            if is_late {
+"#,
+    },
+    Place {
+        file: CHILD,
+        find: "            if parent().await?.paused {\n                engine.pause",
+        with: r#"            if parent().await?.paused && !without("resume: its parent is not paused again") {
+                engine.pause"#,
+    },
+    Place {
+        file: "shared/orchestration/src/interventions.rs",
+        find: "if d.node.terms.kind == NodeType::SubOperation && !scenario::nothing_goes_on(engine, d).await? {",
+        with: r#"if !without("ask: nothing goes on of what failed")
+            && d.node.terms.kind == NodeType::SubOperation
+            && !scenario::nothing_goes_on(engine, d).await?
+        {"#,
+    },
+    Place {
+        file: "shared/orchestration/src/interventions.rs",
+        find: "may.retain(|action| *action != InterventionAction::Retry);",
+        with: r#"may.retain(|action| {
+            *action != InterventionAction::Retry || without("ask: what is done once is not tried again")
+        });"#,
     },
     Place {
         file: "shared/orchestration/src/engine/patch.rs",
