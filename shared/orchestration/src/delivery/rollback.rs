@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Engine, EngineError,
     rollback::{self, WayBack, impossible},
-    scenario::offers,
+    scenario::{offers, scenarios},
 };
 use weir_domain::{
     definition::{
@@ -40,7 +40,9 @@ pub(super) async fn start_rollback(
         let why = "no target had anything before that could be put back".to_owned();
         return rollback::none(engine, failed, why).await;
     }
-    let (scenario, template) = recipe(engine, scope, "rollback", None).await.map_err(impossible)?;
+    let scenarios = scenarios(engine, scope).await?;
+    let (scenario, template) =
+        recipe(engine, scope, &scenarios, "rollback", None).await.map_err(impossible)?;
     let mut components: Vec<(Address, Installed, Component)> = Vec::new();
     for (target, installed) in before {
         if let Some(component) = engine.resource::<Component>(scope, &installed.component).await? {
@@ -54,7 +56,7 @@ pub(super) async fn start_rollback(
     let recipe = Recipe { template: &template, jobs: &jobs, sites: &sites };
     let request = RollbackRequest { delivery: &context.delivery, targets: targets.collect(), recipe };
     let graph = plan_rollback(&request).map_err(impossible)?;
-    let bindings = bind_delivery(&recipe, &offers);
+    let bindings = bind_delivery(&recipe, &offers, &scenarios);
     let subject = context.environment.clone();
     let context =
         DeliveryContext { rollback_of: Some(DeploymentId::from(failed.info.operation_id)), ..context };
