@@ -1,5 +1,6 @@
 //! The functions of this crate: from this list the template's resources, roles and statements are made
 
+use weir_domain::planner::JOB_FUNCTION_S;
 use weir_edge::{
     Use,
     function::{Artefact, FunctionSpec, Queue, Trigger},
@@ -36,7 +37,7 @@ pub const REACTORS: &[FunctionSpec] = &[
             Use::ObjectsWrite("state/"),
             Use::InvokeJobFunctions,
         ],
-        timeout_s: 900,
+        timeout_s: JOB_FUNCTION_S,
         ..REACTOR
     },
     FunctionSpec {

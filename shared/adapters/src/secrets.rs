@@ -50,15 +50,7 @@ impl Secrets {
 
     /// `text` with every `${NAME}` in it replaced; each must be one that the contract lets the job see
     pub fn fill(&self, call: &Call, text: &str) -> Result<String, Failed> {
-        let (mut filled, mut rest) = (String::new(), text);
-        while let Some((before, after)) = rest.split_once("${") {
-            let (name, tail) = after.split_once('}').unwrap_or((after, ""));
-            filled.push_str(before);
-            filled.push_str(self.seen_by(call, name)?);
-            rest = tail;
-        }
-        filled.push_str(rest);
-        Ok(filled)
+        self.put_in(call, text, |_| true)
     }
 
     /// `value` with every `${NAME}` in its texts replaced that the contract lets the job see; others are what they say,
@@ -78,19 +70,27 @@ impl Secrets {
     }
 
     fn fill_seen(&self, call: &Call, text: &str) -> Result<String, Failed> {
+        self.put_in(call, text, |name| call.secrets.iter().any(|seen| seen == name))
+    }
+
+    /// `text` with every name in it replaced that `is_name` knows
+    ///
+    /// Of the dollars before a brace that are nothing but text, the planner writes twice as many
+    /// (`weir_domain::definition`): `$${NAME}` is what somebody gave that looks like a name, and is sent as `${NAME}`.
+    fn put_in(&self, call: &Call, text: &str, is_name: impl Fn(&str) -> bool) -> Result<String, Failed> {
         let (mut filled, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("${") {
-            filled.push_str(before);
-            rest = match after
-                .split_once('}')
-                .filter(|(name, _)| call.secrets.iter().any(|seen| seen == name))
-            {
+            let words = before.trim_end_matches('$');
+            let dollars = before.len() - words.len() + 1;
+            filled.push_str(words);
+            filled.push_str(&"$".repeat(dollars / 2));
+            rest = match after.split_once('}').filter(|(name, _)| dollars % 2 == 1 && is_name(name)) {
                 Some((name, tail)) => {
                     filled.push_str(self.seen_by(call, name)?);
                     tail
                 }
                 None => {
-                    filled.push_str("${");
+                    filled.push_str(if dollars % 2 == 1 { "${" } else { "{" });
                     after
                 }
             };
@@ -133,8 +133,10 @@ mod tests {
         for (text, code) in [
             ("${OTHER}", "secret_not_allowed"),
             ("${GONE}", "secret_missing"),
-            ("${TOKEN", "s3cr3t"),
+            ("${TOKEN", "${TOKEN"),
             ("${}", "secret_not_allowed"),
+            ("$${TOKEN} $${OTHER}", "${TOKEN} ${OTHER}"),
+            ("US$$${TOKEN} $$$${TOKEN} $$", "US$s3cr3t $${TOKEN} $$"),
         ] {
             match secrets.fill(&call, text) {
                 Ok(filled) => assert_eq!(filled, code),
@@ -146,6 +148,12 @@ mod tests {
         assert_eq!(
             secrets.fill_value(&call, &body).unwrap(),
             json!({ "${TOKEN}": ["a s3cr3t b ${OTHER} ${", 1], "x": { "y": "s3cr3ts3cr3t" } })
+        );
+        let given = json!({ "note": ["$${TOKEN}", "to ${TOKEN}: $${TOKEN} $${"] });
+        assert_eq!(
+            secrets.fill_value(&call, &given).unwrap(),
+            json!({ "note": ["${TOKEN}", "to s3cr3t: ${TOKEN} ${"] }),
+            "what only looks like a name is sent as it is"
         );
         assert_eq!(secrets.fill_value(&call, &json!("${GONE}")).unwrap_err().code, "secret_missing");
         assert_eq!(secrets.value("s3cr3t").unwrap_err().code, "bad_inputs");

@@ -110,6 +110,9 @@ codes! {
     DeliveryCannot = "W0222", "a template of deliveries asks for what no delivery does",
         "Scenarios that deploy, promote or roll back environments lay their template out target by target. What they do not do \
          is refused here, so that it is not found out in the middle of a delivery.";
+    OutputNever = "W0223", "an output of a template is taken from a step that gives none",
+        "Agents report whether it went well, and so do checks; gates and manual steps are decided. Take the output from an \
+         `http.call`, a `lambda.invoke`, a `verify.metric` or a sub-operation, or away.";
     SecretLiteral = "W0301", "a secret is written out",
         "Definitions are shared and kept for ever. Write `${NAME}` here and the value into the git-ignored `.env`; and \
          change the secret if this file was ever committed.";

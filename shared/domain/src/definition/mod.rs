@@ -28,6 +28,7 @@ pub mod diagnostic;
 pub mod document;
 pub mod expression;
 mod groups;
+mod marks;
 pub mod nearest;
 pub mod pack;
 pub mod plan;

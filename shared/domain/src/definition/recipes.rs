@@ -1,17 +1,18 @@
 //! What a template says together with the jobs that its steps share
 
 mod delivery;
+mod step;
 
 use super::{
     address::{Address, Kind},
+    codes::Code,
     declared::Declared,
     diagnostic::{Diagnostic, Diagnostics},
     document::Resource,
-    secrets::misplaced,
-    spec::{Finding, Job, NodeSpec, Scenario, Template},
+    spec::{Finding, Job, Ref, Scenario, Template},
 };
-use delivery::Step;
 use std::collections::BTreeMap;
+use step::Step;
 
 /// The actions that are planned target by target, where they are done to an environment
 const DELIVERIES: [&str; 3] = ["deploy", "promote", "rollback"];
@@ -25,42 +26,50 @@ pub(super) struct Recipes<'a> {
 impl Recipes<'_> {
     /// Checks every template
     pub fn check(&self, diagnostics: &mut Diagnostics) {
+        let deliveries = self.deliveries();
         for (address, resource) in self.resources {
             let Some(template) = resource.spec::<Template>() else { continue };
-            let delivers = self.delivers(address);
-            if let Some(scenario) = delivers {
-                for input in delivery::not_given(&template, scenario) {
-                    self.report(address, input, diagnostics);
-                }
-            }
-            for (at, node) in template.nodes.iter().enumerate() {
-                let job = self.job(node);
-                let capability =
-                    node.capability.as_deref().or(job.as_ref().map(|job| job.capability.as_str()));
-                let wrong = misplaced(capability.unwrap_or_default(), &node.with);
-                let wrong = wrong.map(|it| it.finding(&format!("nodes.{at}.with")));
-                let step = Step { at, node, job: job.as_ref(), capability };
-                let cannot = delivers.into_iter().flat_map(|scenario| step.cannot(scenario));
-                wrong.into_iter().chain(cannot).for_each(|it| self.report(address, it, diagnostics));
+            for finding in self.findings(&template, deliveries.get(address).copied()) {
+                self.report(address, finding, diagnostics);
             }
         }
     }
 
-    /// The job that a step shares
-    fn job(&self, node: &NodeSpec) -> Option<Job> {
-        self.resources.get(node.job.as_ref()?.address())?.spec()
+    /// What is wrong with `template`, by which `delivers`, if any, brings releases to environments
+    fn findings(&self, template: &Template, delivers: Option<&Address>) -> Vec<Finding> {
+        let mut found = Vec::new();
+        if let Some(scenario) = delivers {
+            found.extend(delivery::not_given(template, scenario));
+            found.extend(delivery::kept_by_nobody(template, scenario));
+        }
+        for (at, node) in template.nodes.iter().enumerate() {
+            let (job, undo) = (self.job(node.job.as_ref()), node.compensation.as_ref());
+            let undo = self.job(undo.or(job.as_ref().and_then(|job| job.compensation.as_ref())));
+            let step = Step { at, node, job: job.as_ref(), undo: undo.as_ref() };
+            found.extend(step.wrong(&template.inputs));
+            found.extend(delivers.into_iter().flat_map(|scenario| step.cannot(scenario)));
+            let taken = template.outputs.iter().filter(|_| delivers.is_none());
+            let taken = taken.filter(|(_, from)| from.split('.').next() == Some(node.id.as_str()));
+            found.extend(taken.filter_map(|(name, _)| Some(never(name, step.gives_nothing()?))));
+        }
+        found
     }
 
-    /// A scenario that brings releases to environments by the template `address`
-    fn delivers(&self, address: &Address) -> Option<&Address> {
-        let by_it = |resource: &Resource| {
-            resource.spec::<Scenario>().is_some_and(|scenario| {
-                scenario.template.address() == address
-                    && scenario.target_resource_type == Kind::Environment
-                    && scenario.actions.iter().any(|action| DELIVERIES.contains(&action.as_str()))
-            })
-        };
-        self.resources.iter().find(|(_, resource)| by_it(resource)).map(|(scenario, _)| scenario)
+    fn job(&self, named: Option<&Ref<Job>>) -> Option<Job> {
+        self.resources.get(named?.address())?.spec()
+    }
+
+    /// The templates by which scenarios bring releases to environments, each with one of those
+    fn deliveries(&self) -> BTreeMap<Address, &Address> {
+        let mut found = BTreeMap::new();
+        for (address, resource) in self.resources {
+            let Some(scenario) = resource.spec::<Scenario>() else { continue };
+            let delivers = scenario.actions.iter().any(|action| DELIVERIES.contains(&action.as_str()));
+            if delivers && scenario.target_resource_type == Kind::Environment {
+                found.entry(scenario.template.address().clone()).or_insert(address);
+            }
+        }
+        found
     }
 
     fn report(&self, address: &Address, finding: Finding, diagnostics: &mut Diagnostics) {
@@ -69,5 +78,15 @@ impl Recipes<'_> {
         let mut diagnostic = Diagnostic::error(finding.code, place, finding.message);
         diagnostic.help = finding.help;
         diagnostics.push(diagnostic);
+    }
+}
+
+/// An output that is taken from a step that gives none
+fn never(name: &str, why: String) -> Finding {
+    Finding {
+        path: format!("outputs.{name}"),
+        code: Code::OutputNever,
+        message: format!("`{name}` would never be there: {why}"),
+        help: Some("take it from a step that gives something, or away".to_owned()),
     }
 }

@@ -5,6 +5,8 @@
 
 use super::{
     codes::Code,
+    expression::{self, ExpressionError, Facts},
+    marks,
     spec::{Finding, FreeForm, SecretRef},
 };
 use crate::planner::{COMMAND_RUN, DEPLOY_HOST, HTTP_CALL, LAMBDA_INVOKE, VERIFY_COMMAND, VERIFY_METRIC};
@@ -35,22 +37,62 @@ impl Misplaced {
     }
 }
 
-/// The names of the secrets that `value` asks for, as `${NAME}` anywhere in it
+/// The names of the secrets that `value`, as a recipe says it, asks for: as `${NAME}` anywhere in it, and not as `$${NAME}`
 pub fn named(value: &Value) -> BTreeSet<String> {
     let text = value.to_string();
-    let asked = text.split("${").skip(1).filter_map(|rest| rest.split_once('}'));
-    let secrets = asked.filter_map(|(name, _)| format!("${{{name}}}").parse::<SecretRef>().ok());
-    secrets.map(|secret| secret.name().to_owned()).collect()
+    let pieces: Vec<&str> = text.split("${").collect();
+    let asked = pieces.windows(2).filter_map(|around| match around {
+        [before, after] if !before.ends_with('$') => after.split_once('}'),
+        _ => None,
+    });
+    asked.map(|(name, _)| name).filter(|name| marks::is_secret(name)).map(str::to_owned).collect()
 }
 
-/// The first field of what a step is given that names a secret which whatever does `capability` does not fill in
-pub fn misplaced(capability: &str, with: &FreeForm) -> Option<Misplaced> {
-    let filled: &[&str] = match capability {
+/// The fields of what is given for `capability` in which secrets are filled in where it is sent
+fn filled_in(capability: &str) -> &'static [&'static str] {
+    match capability {
         HTTP_CALL => &[SIGN_WITH, "headers", "body"],
         VERIFY_METRIC => &["headers"],
         _ => &[],
+    }
+}
+
+/// What is `said` for `capability`, filled in; only what is said, and nothing that is put in, names a secret
+pub fn fill_inputs(capability: &str, said: &FreeForm, facts: &Facts) -> Result<FreeForm, ExpressionError> {
+    let beside_secrets = facts.clone().beside_secrets();
+    let fill = |(field, value): (&String, &Value)| {
+        let facts = if filled_in(capability).contains(&field.as_str()) { &beside_secrets } else { facts };
+        Ok((field.clone(), expression::fill(value, facts)?))
     };
-    let signs = |field: &str| capability == HTTP_CALL && field == SIGN_WITH;
+    said.iter().map(fill).collect()
+}
+
+/// The inputs of a contract for `capability`, every field of which is marked as those are in which secrets stand
+pub fn marked(capability: &str, inputs: FreeForm) -> FreeForm {
+    let mark = |(field, value): (String, Value)| {
+        let value =
+            if filled_in(capability).contains(&field.as_str()) { value } else { marks::literal(&value) };
+        (field, value)
+    };
+    inputs.into_iter().map(mark).collect()
+}
+
+/// The inputs of a contract for `capability`, of which every field is marked: nobody reads those in which no secret is
+/// filled in
+pub fn unmarked(capability: &str, inputs: FreeForm) -> FreeForm {
+    let unmark = |(field, value): (String, Value)| {
+        let value =
+            if filled_in(capability).contains(&field.as_str()) { value } else { marks::plain(&value) };
+        (field, value)
+    };
+    inputs.into_iter().map(unmark).collect()
+}
+
+/// The first field of what a step is given that names a secret which whatever does `capability`, if it asks for one, does
+/// not fill in
+pub fn misplaced(capability: Option<&str>, with: &FreeForm) -> Option<Misplaced> {
+    let filled = capability.map(filled_in).unwrap_or_default();
+    let signs = |field: &str| capability == Some(HTTP_CALL) && field == SIGN_WITH;
     with.iter().find_map(|(field, value)| {
         let one = value.as_str().is_some_and(|text| text.parse::<SecretRef>().is_ok());
         if signs(field) && !one {
@@ -59,9 +101,12 @@ pub fn misplaced(capability: &str, with: &FreeForm) -> Option<Misplaced> {
             return Some(Misplaced { field: field.clone(), code: Code::SecretLiteral, message, help });
         }
         let secret = named(value).into_iter().next().filter(|_| !filled.contains(&field.as_str()))?;
-        let message =
-            format!("`{field}` names the secret `{secret}`, and `{capability}` fills in none there");
-        let help = help(capability);
+        let why = match capability {
+            Some(capability) => format!("`{capability}` fills in none there"),
+            None => "a step that asks for no capability is told none".to_owned(),
+        };
+        let message = format!("`{field}` names the secret `{secret}`, and {why}");
+        let help = help(capability.unwrap_or_default());
         Some(Misplaced { field: field.clone(), code: Code::SecretMisplaced, message, help })
     })
 }
@@ -102,13 +147,19 @@ mod tests {
             ),
             (COMMAND_RUN, json!({ "command": "x", "env": "${KEY}" }), Some(("env", Code::SecretMisplaced))),
             ("other.thing", json!({ "a": "${inputs.a} and ${lower}" }), None),
+            (COMMAND_RUN, json!({ "command": "x", "args": ["$${HOME}/bin"] }), None),
         ] {
-            let found = misplaced(capability, with.as_object().unwrap());
+            let found = misplaced(Some(capability), with.as_object().unwrap());
             let told = found.as_ref().map(|it| (it.field.as_str(), it.code));
             assert_eq!(told, expected, "{capability} {with}");
         }
+        let by_hand = misplaced(None, json!({ "key": "${KEY}" }).as_object().unwrap()).unwrap();
         assert_eq!(
-            named(&json!(["${A}", { "x": "a ${B_2} ${inputs.c} ${1}" }])),
+            by_hand.message,
+            "`key` names the secret `KEY`, and a step that asks for no capability is told none"
+        );
+        assert_eq!(
+            named(&json!(["${A}", { "x": "a ${B_2} ${inputs.c} ${1} $${C}" }])),
             ["A", "B_2"].map(str::to_owned).into()
         );
     }

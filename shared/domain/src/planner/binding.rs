@@ -98,16 +98,48 @@ pub(super) fn resolve(
     scenarios: &[(Address, Scenario)],
     subjects: &[Address],
 ) -> Resolved {
-    let known = capability(requirement.capability);
-    let mut candidates = match known.map(|known| known.by) {
+    let mut candidates = here(requirement, sites, offers);
+    if candidates.iter().all(|candidate| candidate.refused.is_some()) {
+        candidates.extend(providing(requirement, scenarios, subjects));
+    }
+    settle(requirement, candidates)
+}
+
+/// The same for a step of a delivery, which starts no other operation: of a scenario that provides it that is said
+pub(super) fn resolve_in_delivery(
+    requirement: &Requirement<'_>,
+    sites: &[Site],
+    offers: &Offers,
+    scenarios: &[(Address, Scenario)],
+) -> Resolved {
+    let mut candidates = here(requirement, sites, offers);
+    if candidates.iter().all(|candidate| candidate.refused.is_some()) {
+        let none = || Some("a delivery starts no other operation".to_owned());
+        let provided = providing(requirement, scenarios, &[]).into_iter();
+        candidates.extend(provided.map(|candidate| Candidate { refused: none(), ..candidate }));
+    }
+    settle(requirement, candidates)
+}
+
+/// A requirement that nothing can fulfil, whoever there is
+pub(super) fn unfit(requirement: &Requirement<'_>, why: String) -> Resolved {
+    let resolved = settle(requirement, Vec::new());
+    Resolved { binding: ResourceBinding { resolution_reason: why, ..resolved.binding }, ..resolved }
+}
+
+/// What is here and does what is asked for
+fn here(requirement: &Requirement<'_>, sites: &[Site], offers: &Offers) -> Vec<Candidate> {
+    match capability(requirement.capability).map(|known| known.by) {
         Some(Performer::Agent) => agents(requirement, sites, offers),
         Some(Performer::Job) => vec![built_in(requirement, offers)],
         Some(Performer::Provider) => providers(requirement, offers),
         Some(Performer::Engine) | None => Vec::new(),
-    };
-    if candidates.iter().all(|candidate| candidate.refused.is_some()) {
-        candidates.extend(providing(requirement, scenarios, subjects));
     }
+}
+
+/// The first of `candidates` that will do
+fn settle(requirement: &Requirement<'_>, mut candidates: Vec<Candidate>) -> Resolved {
+    let known = capability(requirement.capability);
     let chosen = candidates.iter().position(|candidate| candidate.refused.is_none());
     let reason = reason(requirement.capability, known.is_some(), &candidates, chosen);
     let chosen = chosen.map(|at| candidates.swap_remove(at));
@@ -184,7 +216,7 @@ fn agent(requirement: &Requirement<'_>, site: &Site, offers: &Offers) -> Candida
         serving.iter().filter(|agent| agent.capabilities.iter().any(|it| it == requirement.capability));
     let judged: Vec<_> = able.map(|agent| (agent, too_old(wanted, &agent.version))).collect();
     let best = judged.iter().find(|(_, why)| why.is_none()).or(judged.first());
-    let refused = unfit(wanted, site).or_else(|| match best {
+    let refused = unfit_site(wanted, site).or_else(|| match best {
         Some((_, None)) => None,
         Some(_) => {
             let why = judged
@@ -209,7 +241,7 @@ fn agent(requirement: &Requirement<'_>, site: &Site, offers: &Offers) -> Candida
 }
 
 /// Why the target does not fulfil the constraints
-fn unfit(wanted: &Constraints, site: &Site) -> Option<String> {
+fn unfit_site(wanted: &Constraints, site: &Site) -> Option<String> {
     let label = wanted.labels.iter().find(|(name, value)| site.spec.labels.get(*name) != Some(*value));
     if let Some((name, value)) = label {
         return Some(match site.spec.labels.get(name) {
@@ -229,7 +261,7 @@ fn unfit(wanted: &Constraints, site: &Site) -> Option<String> {
 fn unfit_place(requirement: &Requirement<'_>) -> Option<String> {
     let wanted = &requirement.constraints;
     if let Some(site) = requirement.site {
-        return unfit(&Constraints { adapter: None, ..wanted.clone() }, site);
+        return unfit_site(&Constraints { adapter: None, ..wanted.clone() }, site);
     }
     if let Some(name) = wanted.labels.keys().next() {
         return Some(format!("it is done on no target, so nothing has a label `{name}`"));

@@ -18,7 +18,7 @@ use crate::{
 use std::collections::BTreeMap;
 
 /// The version of what the planners of this program plan: it grows with every change of the templates below
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The built-in template that operations of this type run, if their plans come from no scenario
 pub const fn builtin_template(operation_type: OperationType) -> Option<&'static str> {

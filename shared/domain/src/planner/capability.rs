@@ -63,6 +63,11 @@ impl Capability {
     const fn new(name: &'static str, by: Performer) -> Self {
         Self { name, by }
     }
+
+    /// Whether anything can be kept of what it gives: agents report none, and checks say only whether all is well
+    pub fn gives_outputs(self) -> bool {
+        matches!(self.name, HTTP_CALL | LAMBDA_INVOKE | VERIFY_METRIC | ASSIGNMENTS_FETCH)
+    }
 }
 
 /// Everything that can be asked for

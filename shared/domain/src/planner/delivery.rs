@@ -8,16 +8,19 @@
 
 use super::{
     BATCH_CHECK, PlanError,
-    binding::{Offers, Requirement, resolve},
+    binding::{Offers, Requirement, resolve_in_delivery, unfit},
     fragment::{self, Place, Recipe, object},
     gates,
-    template::{step::asked, summed},
+    template::{
+        step::{asked, constraints},
+        summed,
+    },
 };
 use crate::{
     canonical::Digest,
     definition::{
         address::Address,
-        spec::{self, Component, Delivery, Environment, Policy},
+        spec::{self, Component, Delivery, Environment, Policy, Scenario},
     },
     gate::GateContext,
     id::ReleaseId,
@@ -78,20 +81,35 @@ pub struct RollbackRequest<'a> {
 
 /// What provides what a delivery requires, node by node, as for any scenario
 ///
-/// Its targets are what it is about, so each has to be served by an agent that can; there is no other one to turn to.
-pub fn bind_delivery(recipe: &Recipe<'_>, offers: &Offers) -> Vec<ResourceBinding> {
+/// Its targets are what it is about, so each has to be served by an agent that can; there is no other one to turn to. Of
+/// `scenarios` those are named that would provide what nobody does: a delivery does not run them.
+pub fn bind_delivery(
+    recipe: &Recipe<'_>,
+    offers: &Offers,
+    scenarios: &[(Address, Scenario)],
+) -> Vec<ResourceBinding> {
     let Recipe { template, sites, .. } = *recipe;
     let addresses: Vec<Address> = sites.iter().map(|site| site.address.clone()).collect();
     let names = fragment::short_names(&addresses);
     let mut bindings = Vec::new();
     for site in sites {
         let name = names.get(&site.address).map_or("", String::as_str);
+        let facts = recipe.facts_at(site);
         for spec in &template.nodes {
             let Ok(capability) = asked(spec, recipe.job(spec)) else { continue };
             let id = format!("{}.{name}", spec.id);
-            let constraints = spec.constraints.clone();
-            let requirement = Requirement { id, capability, site: Some(site), region: None, constraints };
-            bindings.push(resolve(&requirement, sites, offers, &[], &[]).binding);
+            let wanted = constraints(spec, &facts);
+            let (wanted, wrong) = match wanted {
+                Ok(wanted) => (wanted, None),
+                Err(error) => (spec.constraints.clone(), Some(error.to_string())),
+            };
+            let requirement =
+                Requirement { id, capability, site: Some(site), region: None, constraints: wanted };
+            let resolved = match wrong {
+                Some(why) => unfit(&requirement, why),
+                None => resolve_in_delivery(&requirement, sites, offers, scenarios),
+            };
+            bindings.push(resolved.binding);
         }
     }
     summed(bindings)

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     definition::{
         address::Address,
-        expression::{self, Facts, Root},
-        secrets::{Misplaced, misplaced},
+        expression::{Facts, Root},
+        secrets::{Misplaced, fill_inputs, misplaced},
         spec::{
             ForEach, FreeForm, GateConfig, Job, NodeFailure, NodeSpec, NodeType as TemplateNodeType, Template,
         },
@@ -35,12 +35,29 @@ pub struct Recipe<'a> {
 }
 
 /// What a delivery gives a template that asks for it; nobody gives it anything else
-pub const DELIVERY_INPUTS: [&str; 4] = ["release", "version", "component", "environment"];
+pub const DELIVERY_INPUTS: [&str; 4] = ["release", "version", "component", ENVIRONMENT];
+
+/// The one of them that is known of a target by itself
+pub(crate) const ENVIRONMENT: &str = "environment";
 
 impl Recipe<'_> {
     /// The job that a step shares
     pub(super) fn job(&self, spec: &NodeSpec) -> Option<&Job> {
         spec.job.as_ref().and_then(|job| self.jobs.get(job.address()))
+    }
+
+    /// What a step on `site` may refer to where nothing of what is brought is known
+    pub(super) fn facts_at(&self, site: &Site) -> Facts {
+        let known = self.template.inputs.iter().filter_map(|(name, input)| {
+            let value = match name.as_str() {
+                ENVIRONMENT => json!(site.spec.environment),
+                name if DELIVERY_INPUTS.contains(&name) => return None,
+                _ => input.default.clone().unwrap_or_default(),
+            };
+            Some((name.clone(), value))
+        });
+        let inputs = Value::Object(known.collect());
+        Facts::default().with(Root::Inputs, inputs).with(Root::Target, target_facts(site))
     }
 
     /// What a step at `place` may refer to
@@ -196,7 +213,7 @@ fn plan_node(
     let said = said(spec, recipe.job(spec));
     refuse_secrets(spec, Some(capability), &said)?;
     let wrong = |error| PlanError::Expression { node: spec.id.clone(), error };
-    let with = expression::fill_fields(&said, facts).map_err(wrong)?;
+    let with = fill_inputs(capability, &said, facts).map_err(wrong)?;
     let known = planner::capability(capability).map(|known| known.by);
     let (runs, inputs) = match (capability, known) {
         (DEPLOY_HOST, _) => (Executor::Agent(place.target.clone()), deploy_inputs(place)?),
@@ -294,7 +311,7 @@ pub(super) fn refuse_secrets(
     capability: Option<&str>,
     said: &Map<String, Value>,
 ) -> Result<(), PlanError> {
-    match misplaced(capability.unwrap_or_default(), said) {
+    match misplaced(capability, said) {
         Some(Misplaced { message, help, .. }) => Err(PlanError::Node {
             node: spec.id.clone(),
             problem: format!("cannot be planned: {message}; {help}"),

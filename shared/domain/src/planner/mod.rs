@@ -13,6 +13,7 @@ mod delivery;
 mod fragment;
 mod gates;
 mod inputs;
+mod limits;
 mod outputs;
 mod preview;
 #[cfg(test)]
@@ -38,8 +39,11 @@ pub use definition::{Approval, DefinitionRequest, plan_definition, plan_rebuild}
 pub use delivery::{
     DeliveryRequest, Deployable, RollbackRequest, bind_delivery, plan_delivery, plan_rollback,
 };
+pub(crate) use fragment::ENVIRONMENT;
 pub use fragment::{DELIVERY_INPUTS, Place, Recipe};
 pub use gates::gate_node;
+pub use limits::{ATTEMPT_MAX_S, JOB_FUNCTION_S};
+pub(crate) use limits::{TooLong, too_long};
 pub use outputs::{collect_outputs, output_nodes};
 pub use preview::{BlastRadius, GateAhead, Preview, Quorum, missing, preview};
 pub use select::{SelectError, select};

@@ -133,6 +133,7 @@ fn each_target_is_bound_to_an_agent_that_serves_it_or_is_told_why_not() {
     let bindings = bind_delivery(
         &Recipe { template: &template(), jobs: &BTreeMap::new(), sites: &[site("t-1"), site("t-2")] },
         &offers,
+        &[],
     );
     let told: Vec<_> =
         bindings.iter().map(|it| (it.requirement_id.as_str(), it.resolution_reason.as_str())).collect();

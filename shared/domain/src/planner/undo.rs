@@ -9,7 +9,10 @@
 //! become joins where several ways meet, so that a wide plan has a way back with as few edges.
 
 use crate::{
-    definition::expression::fill_outputs,
+    definition::{
+        expression::fill_outputs,
+        secrets::{marked, unmarked},
+    },
     plan::{Compensation, Executor, Graph, GraphError, JobContract, NodeId, NodeIdError, NodeType, PlanNode},
     planner::NOT_UNDONE,
 };
@@ -179,14 +182,18 @@ impl Undoing {
 fn undo(id: NodeId, node: &PlanNode, compensation: &Compensation, done: &Done) -> PlanNode {
     let title = format!("Undo {}", node.title);
     let planned = compensation.job_contract.inputs.clone();
+    let capability = &compensation.job_contract.capability;
     let inputs = match &done.gave {
-        Some(gave) => fill_outputs(&Value::Object(planned), gave).map(super::fragment::object),
+        Some(gave) => fill_outputs(&Value::Object(planned), gave)
+            .map(|filled| unmarked(capability, super::fragment::object(filled))),
         None => Ok(planned),
     };
     let mut contract = JobContract { inputs: Map::new(), ..compensation.job_contract.clone() };
     let (node_type, runs) = match inputs {
         Ok(inputs) => {
-            let replaced = done.replaced.clone().into_iter();
+            // Read as the job's contract is, for which they were put there.
+            let was = node.job_contract.as_ref().map_or("", |contract| &contract.capability);
+            let replaced = unmarked(capability, marked(was, done.replaced.clone())).into_iter();
             contract.inputs = inputs;
             contract.inputs.extend(replaced.filter(|(name, _)| compensation.inherits.contains(name)));
             (NodeType::Job, compensation.runs.clone())

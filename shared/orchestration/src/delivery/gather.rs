@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     definition::{
         address::{Address, Kind},
-        spec::{Component, Environment, Job, Policy, Service, Target, Template},
+        spec::{Component, Environment, Job, Policy, Scenario, Service, Target, Template},
     },
     delivery::{Release, TargetState},
     id::ReleaseId,
@@ -30,6 +30,7 @@ pub(crate) struct Gathered {
     components: Vec<(Address, Component)>,
     pub template: Template,
     jobs: BTreeMap<Address, Job>,
+    scenarios: Vec<(Address, Scenario)>,
     pub scenario: ScenarioRef,
     /// What was edited at the template's editable points
     pub customizations: Vec<Customization>,
@@ -57,8 +58,14 @@ pub(crate) async fn gather(
     for address in release.components.keys() {
         components.push((address.clone(), required(engine, scope, address).await?));
     }
-    let (scenario, template) = recipe(engine, scope, &request.action, request.scenario.as_ref()).await?;
-    let (template, customizations) = customize(&template, &request.customizations)?;
+    let scenarios = scenario::scenarios(engine, scope).await?;
+    let named = request.scenario.as_ref();
+    let (scenario, template) = recipe(engine, scope, &scenarios, &request.action, named).await?;
+    let mut shared = jobs(engine, scope, &template).await?;
+    let (template, customizations) = customize(&template, &shared, &request.customizations)?;
+    if !customizations.is_empty() {
+        shared = jobs(engine, scope, &template).await?;
+    }
     let targets = targets(engine, scope, environment).await?;
     let alone = targets.iter().filter(|(_, target)| target.exclusive).map(|(address, _)| address);
     let alone = alone.chain(environment_spec.exclusive.then_some(environment));
@@ -73,7 +80,8 @@ pub(crate) async fn gather(
         offers: scenario::offers(engine, scope).await?,
         customizations,
         exclusive,
-        jobs: jobs(engine, scope, &template).await?,
+        jobs: shared,
+        scenarios,
         environment: environment.clone(),
         release,
         environment_spec,
@@ -102,7 +110,7 @@ impl Gathered {
 
     /// What provides what it requires
     pub fn bindings(&self) -> Vec<ResourceBinding> {
-        bind_delivery(&self.recipe(), &self.offers)
+        bind_delivery(&self.recipe(), &self.offers, &self.scenarios)
     }
 
     fn recipe(&self) -> Recipe<'_> {
@@ -135,15 +143,15 @@ async fn required<S: weir_domain::definition::spec::Spec>(
     engine.resource(scope, address).await?.ok_or_else(|| DeliveryError::NoResource(address.clone()))
 }
 
-/// The scenario that does `action` to environments, and its template
+/// The one of `scenarios` that does `action` to environments, and its template
 pub(crate) async fn recipe(
     engine: &Engine,
     scope: &Scope,
+    scenarios: &[(Address, Scenario)],
     action: &str,
     named: Option<&Address>,
 ) -> Result<(ScenarioRef, Template), DeliveryError> {
-    let all = scenario::scenarios(engine, scope).await?;
-    let (address, scenario) = select(&all, action, Kind::Environment, named)?;
+    let (address, scenario) = select(scenarios, action, Kind::Environment, named)?;
     let template: Template = required(engine, scope, scenario.template.address()).await?;
     let scenario_ref = ScenarioRef {
         scenario: address.clone(),

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     Engine, EngineError,
     rollback::{self, WayBack},
-    scenario::offers,
+    scenario::{offers, scenarios},
 };
 use weir_domain::{
     definition::{
@@ -58,7 +58,8 @@ async fn way_back(
     before: Vec<(Address, Installed)>,
 ) -> Result<WayBack, DeliveryError> {
     let scope = &failed.info.scope;
-    let (scenario, template) = recipe(engine, scope, "rollback", None).await?;
+    let scenarios = scenarios(engine, scope).await?;
+    let (scenario, template) = recipe(engine, scope, &scenarios, "rollback", None).await?;
     let mut components: Vec<(Address, Installed, Component)> = Vec::new();
     for (target, installed) in before {
         if let Some(component) = engine.resource::<Component>(scope, &installed.component).await? {
@@ -72,7 +73,7 @@ async fn way_back(
     let recipe = Recipe { template: &template, jobs: &jobs, sites: &sites };
     let request = RollbackRequest { delivery: &context.delivery, targets: targets.collect(), recipe };
     let graph = plan_rollback(&request)?;
-    let bindings = bind_delivery(&recipe, &offers);
+    let bindings = bind_delivery(&recipe, &offers, &scenarios);
     let subject = context.environment.clone();
     let context =
         DeliveryContext { rollback_of: Some(DeploymentId::from(failed.info.operation_id)), ..context };

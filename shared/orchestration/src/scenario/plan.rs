@@ -31,7 +31,8 @@ pub(crate) async fn prepare(
     let world = gather(engine, scope, &request.target).await?;
     let kind = request.target.kind();
     let scenario = select(&world.scenarios, &request.action, kind, request.scenario.as_ref())?;
-    let (template, customizations) = customize(world.template(&scenario.1)?, &request.customizations)?;
+    let template = world.template(&scenario.1)?;
+    let (template, customizations) = customize(template, world.library().jobs, &request.customizations)?;
     let constraints = constraints(request)?;
     let planned = plan_scenario(&ScenarioRequest {
         scenario,

@@ -2,7 +2,7 @@
 //!
 //! A text that is one reference becomes what it refers to, with its type; references inside a longer text become
 //! texts. `$${` stands for `${`, and so does the one before the name of a secret, `${NAME}` in capitals: that is left to
-//! whoever sends it. Everything is known when a plan is made: nothing of this is left for the run, but what
+//! whoever sends it, and what is put in beside it is marked as text ([`marks`](super::marks)). Everything is known when a plan is made: nothing of this is left for the run, but what
 //! a job will have given (`${outputs.id}`), which is for what undoes it and is filled in when that is planned.
 
 mod condition;
@@ -11,7 +11,7 @@ mod tests;
 
 pub use condition::Condition;
 
-use super::spec::SecretRef;
+use super::marks::{self, Part};
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -81,6 +81,8 @@ pub struct Facts {
     known: BTreeMap<Root, Arc<Value>>,
     /// What is known later only: references to it are left as they are
     later: Option<Root>,
+    /// Whether names are left in what is filled in, and told from what is put in
+    marks: bool,
 }
 
 impl Facts {
@@ -94,7 +96,13 @@ impl Facts {
     /// The same facts, where references to `root` are left to be filled in later
     #[must_use]
     pub fn later(self, root: Root) -> Self {
-        Self { later: Some(root), ..self }
+        Self { later: Some(root), marks: true, ..self }
+    }
+
+    /// The same facts, for a text whose secrets are filled in later: what is put in is marked as nothing but text
+    #[must_use]
+    pub fn beside_secrets(self) -> Self {
+        Self { marks: true, ..self }
     }
 
     /// What `reference` refers to
@@ -109,6 +117,8 @@ impl Facts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Text(String),
+    /// The name of one
+    Secret(String),
     Reference(Reference),
 }
 
@@ -126,15 +136,13 @@ fn pieces(text: &str) -> Result<Vec<Piece>, ExpressionError> {
         plain.push_str(before);
         let end = from.find('}').ok_or_else(|| ExpressionError::Reference(clip(from)))?;
         let (inside, after) = (from.get(2..end).unwrap_or_default(), from.get(end + 1..).unwrap_or_default());
-        if let Some(secret) = from.get(..=end).filter(|it| it.parse::<SecretRef>().is_ok()) {
-            plain.push_str(secret);
-            rest = after;
-            continue;
-        }
         if !plain.is_empty() {
             found.push(Piece::Text(std::mem::take(&mut plain)));
         }
-        found.push(Piece::Reference(reference(inside)?));
+        found.push(match marks::is_secret(inside) {
+            true => Piece::Secret(inside.to_owned()),
+            false => Piece::Reference(reference(inside)?),
+        });
         rest = after;
     }
     plain.push_str(rest);
@@ -169,7 +177,7 @@ pub fn references(value: &Value) -> Result<Vec<Reference>, ExpressionError> {
         match value {
             Value::String(text) => found.extend(pieces(text)?.into_iter().filter_map(|piece| match piece {
                 Piece::Reference(reference) => Some(reference),
-                Piece::Text(_) => None,
+                Piece::Text(_) | Piece::Secret(_) => None,
             })),
             Value::Array(items) => open.extend(items),
             Value::Object(fields) => open.extend(fields.values()),
@@ -203,78 +211,97 @@ fn fill_text(text: &str, facts: &Facts) -> Result<Value, ExpressionError> {
     if let [Piece::Reference(only)] = pieces.as_slice()
         && !is_later(only)
     {
-        return facts.get(only).map(whole);
+        let value = whole(facts.get(only)?);
+        return Ok(if facts.marks { marks::literal(&value) } else { value });
     }
-    let mut filled = String::new();
-    for piece in pieces {
-        match piece {
-            Piece::Text(text) => filled.push_str(&text),
-            Piece::Reference(reference) if is_later(&reference) => {
-                filled.push_str(&format!("${{{reference}}}"));
-            }
-            Piece::Reference(reference) => {
-                let value = whole(facts.get(&reference)?);
-                match value {
-                    Value::String(text) => filled.push_str(&text),
-                    Value::Bool(_) | Value::Number(_) => filled.push_str(&value.to_string()),
-                    Value::Null | Value::Array(_) | Value::Object(_) => {
-                        return Err(ExpressionError::NotText(format!("${{{reference}}}")));
-                    }
-                }
-            }
+    let part = |piece| match piece {
+        Piece::Text(text) => Ok(Part::Text(text)),
+        Piece::Secret(name) => Ok(Part::Name(name)),
+        Piece::Reference(reference) if is_later(&reference) => Ok(Part::Name(reference.to_string())),
+        Piece::Reference(reference) => within_text(&reference, facts).map(Part::Text),
+    };
+    let parts = pieces.into_iter().map(part).collect::<Result<Vec<_>, _>>()?;
+    let plain = |part| match part {
+        Part::Text(text) => text,
+        Part::Name(name) => format!("${{{name}}}"),
+    };
+    Ok(Value::String(match facts.marks {
+        true => marks::written(&parts),
+        false => parts.into_iter().map(plain).collect(),
+    }))
+}
+
+/// What `reference` stands for within a text
+fn within_text(reference: &Reference, facts: &Facts) -> Result<String, ExpressionError> {
+    let value = whole(facts.get(reference)?);
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            Err(ExpressionError::NotText(format!("${{{reference}}}")))
         }
     }
-    Ok(Value::String(filled))
 }
 
 /// `value` with the outputs that were left for later; whatever else looks like a reference is no longer one
 ///
-/// What stands beside them was filled in when the plan was made, and may hold any text that somebody gave.
+/// What stands beside them was filled in when the plan was made, and may hold any text that somebody gave: that is
+/// marked as text, and so is what the outputs hold.
 pub fn fill_outputs(value: &Value, outputs: &Map<String, Value>) -> Result<Value, ExpressionError> {
+    fill_left(value, &Facts::default().with(Root::Outputs, Value::Object(outputs.clone())))
+}
+
+fn fill_left(value: &Value, outputs: &Facts) -> Result<Value, ExpressionError> {
     Ok(match value {
         Value::String(text) => fill_outputs_text(text, outputs)?,
-        Value::Array(items) => {
-            items.iter().map(|item| fill_outputs(item, outputs)).collect::<Result<_, _>>()?
-        }
+        Value::Array(items) => items.iter().map(|item| fill_left(item, outputs)).collect::<Result<_, _>>()?,
         Value::Object(fields) => {
-            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), fill_outputs(value, outputs)?)));
+            let filled = fields.iter().map(|(name, value)| Ok((name.clone(), fill_left(value, outputs)?)));
             Value::Object(filled.collect::<Result<_, ExpressionError>>()?)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     })
 }
 
-/// How a reference to an output begins
-const OUTPUTS: &str = "${outputs.";
+/// How the name of an output begins
+const OUTPUTS: &str = "outputs.";
 
-/// The names of the outputs that `value` refers to
+/// The names of the outputs that are left to be filled in in `value`
 pub fn outputs_named(value: &Value) -> BTreeSet<String> {
-    let text = value.to_string();
-    let named = text.split(OUTPUTS).skip(1).filter_map(|rest| rest.split_once('}'));
-    named.filter_map(|(path, _)| path.split('.').next()).map(str::to_owned).collect()
+    let (mut found, mut open) = (BTreeSet::new(), vec![value]);
+    while let Some(value) = open.pop() {
+        match value {
+            Value::String(text) => {
+                let parts = marks::read(text, |name| name.starts_with(OUTPUTS));
+                let names = parts.iter().filter_map(|part| match part {
+                    Part::Name(name) => name.split('.').nth(1),
+                    Part::Text(_) => None,
+                });
+                found.extend(names.map(str::to_owned));
+            }
+            Value::Array(items) => open.extend(items),
+            Value::Object(fields) => open.extend(fields.values()),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    found
 }
 
-fn fill_outputs_text(text: &str, outputs: &Map<String, Value>) -> Result<Value, ExpressionError> {
-    let facts = Facts::default().with(Root::Outputs, Value::Object(outputs.clone()));
-    let (mut filled, mut rest) = (String::new(), text);
-    while let Some((before, from)) = rest.split_once(OUTPUTS) {
-        let Some((path, after)) = from.split_once('}') else { break };
-        let one = fill_text(&format!("{OUTPUTS}{path}}}"), &facts)?;
-        if before.is_empty() && after.is_empty() && filled.is_empty() {
-            return Ok(one);
-        }
-        filled.push_str(before);
-        match one {
-            Value::String(text) => filled.push_str(&text),
-            Value::Bool(_) | Value::Number(_) => filled.push_str(&one.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => {
-                return Err(ExpressionError::NotText(format!("{OUTPUTS}{path}}}")));
-            }
-        }
-        rest = after;
+fn fill_outputs_text(text: &str, outputs: &Facts) -> Result<Value, ExpressionError> {
+    let parts = marks::read(text, |name| name.starts_with(OUTPUTS) || marks::is_secret(name));
+    if let [Part::Name(only)] = parts.as_slice()
+        && only.starts_with(OUTPUTS)
+    {
+        return Ok(marks::literal(&whole(outputs.get(&reference(only)?)?)));
     }
-    filled.push_str(rest);
-    Ok(Value::String(filled))
+    let part = |part| match part {
+        Part::Name(name) if name.starts_with(OUTPUTS) => {
+            within_text(&reference(&name)?, outputs).map(Part::Text)
+        }
+        Part::Name(_) | Part::Text(_) => Ok(part),
+    };
+    let parts = parts.into_iter().map(part).collect::<Result<Vec<_>, ExpressionError>>()?;
+    Ok(Value::String(marks::written(&parts)))
 }
 
 /// What a reference stands for by itself: a target or a resource stands for its address

@@ -1,24 +1,16 @@
 //! What a template may not ask for that releases are brought to environments by
 
+use super::step::Step;
 use crate::{
     definition::{
         address::Address,
         codes::Code,
-        expression::{self, Root},
-        spec::{Finding, ForEach, Job, NodeSpec, NodeType, Template},
+        expression::{self, Reference, Root},
+        spec::{Finding, ForEach, NodeType, Template},
     },
-    planner::{DELIVERY_INPUTS, DEPLOY_HOST, Performer, capability},
+    planner::{DELIVERY_INPUTS, DEPLOY_HOST, ENVIRONMENT, Performer, capability},
 };
 use serde_json::Value;
-
-/// A step of such a template, with the job that it shares
-pub(super) struct Step<'a> {
-    pub at: usize,
-    pub node: &'a NodeSpec,
-    pub job: Option<&'a Job>,
-    /// What it asks for, by itself or by its job
-    pub capability: Option<&'a str>,
-}
 
 /// The inputs that nobody gives a delivery
 pub(super) fn not_given(template: &Template, scenario: &Address) -> Vec<Finding> {
@@ -35,6 +27,17 @@ pub(super) fn not_given(template: &Template, scenario: &Address) -> Vec<Finding>
         )),
     };
     nobody.map(|(name, _)| told(name)).collect()
+}
+
+/// The outputs of the template: a delivery keeps none
+pub(super) fn kept_by_nobody(template: &Template, scenario: &Address) -> Vec<Finding> {
+    let told = |name: &String| Finding {
+        path: format!("outputs.{name}"),
+        code: Code::DeliveryCannot,
+        message: format!("`{scenario}` delivers by this template, and a delivery gives no `{name}`"),
+        help: Some("what a delivery leaves behind is what its targets run: take it away".to_owned()),
+    };
+    template.outputs.keys().map(told).collect()
 }
 
 impl Step<'_> {
@@ -90,7 +93,7 @@ impl Step<'_> {
         if !matches!(self.node.node_type, NodeType::Job | NodeType::Verification) {
             return None;
         }
-        let Some(asked) = self.capability else {
+        let Some(asked) = self.capability() else {
             let help = "say which `capability` it needs, or the `job` that it does";
             return Some(("", "asks for no capability".to_owned(), help));
         };
@@ -110,6 +113,10 @@ impl Step<'_> {
 
     /// What it is about are a target and a component, and not what is known of an environment
     fn references(&self) -> Option<(&'static str, String, &'static str)> {
+        self.in_with().or_else(|| self.in_constraints())
+    }
+
+    fn in_with(&self) -> Option<(&'static str, String, &'static str)> {
         let mut with = self.job.map(|job| job.with.clone()).unwrap_or_default();
         with.extend(self.node.with.clone());
         let named = expression::references(&Value::Object(with)).unwrap_or_default();
@@ -118,6 +125,24 @@ impl Step<'_> {
             ".with",
             format!("refers to `${{{unknown}}}`"),
             "a step of a delivery may refer to `${target.<field>}` and to the inputs of its template",
+        ))
+    }
+
+    /// Who does a step does it for whatever is brought
+    fn in_constraints(&self) -> Option<(&'static str, String, &'static str)> {
+        let constraints = serde_json::to_value(&self.node.constraints).unwrap_or_default();
+        let named = expression::references(&constraints).unwrap_or_default();
+        let of_release = |name: &String| name != ENVIRONMENT && DELIVERY_INPUTS.contains(&name.as_str());
+        let is_known = |it: &&Reference| match it.root {
+            Root::Target => true,
+            Root::Inputs => !it.path.first().is_some_and(of_release),
+            Root::Resource | Root::Each | Root::Outputs => false,
+        };
+        let unknown = named.iter().find(|it| !is_known(it))?;
+        Some((
+            ".constraints",
+            format!("asks for somebody by `${{{unknown}}}`"),
+            "who does a step is known of its target: refer to `${target.<field>}`, or to inputs that have a default",
         ))
     }
 }

@@ -74,7 +74,7 @@ impl Spec for Job {
             let (path, message) = ("with".to_owned(), error.to_string());
             found.push(Finding { path, code: Code::ExpressionWrong, message, help: None });
         }
-        found.extend(misplaced(&self.capability, &self.with).map(|it| it.finding("with")));
+        found.extend(misplaced(Some(&self.capability), &self.with).map(|it| it.finding("with")));
         found
     }
 

@@ -64,6 +64,7 @@ pub use scenario::{Risk, RiskMetadata, Scenario, ScenarioSource};
 pub use schema::{Field, FieldType, ObjectType, Schema};
 pub use service::{Adapters, Service};
 pub use step::{Constraints, ForEach, InputType};
+pub(super) use step::{too_short, unknown};
 pub use target::{Connection, Target, TargetType};
 pub use template::{Backoff, InputSpec, NodeFailure, NodeSpec, NodeType, Template};
 pub use tenant::Tenant;

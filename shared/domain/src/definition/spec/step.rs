@@ -98,15 +98,36 @@ impl Constraints {
         *self == Self::default()
     }
 
-    /// These and `more`; where both say something, `more` holds
-    #[must_use]
-    pub fn and(&self, more: &Self) -> Self {
-        let mut both = self.clone();
-        both.labels.extend(more.labels.clone());
-        both.region = more.region.clone().or(both.region);
-        both.adapter = more.adapter.clone().or(both.adapter);
-        both.version = more.version.clone().or(both.version);
-        both
+    /// These, of what a step is planned for, and its `own`; what both ask for has to be the same, but versions that are in
+    /// both ranges. The error says what contradicts what
+    pub fn and(&self, own: &Self) -> Result<Self, String> {
+        let mut labels = self.labels.clone();
+        for (name, value) in &own.labels {
+            let both = same(&format!("labels.{name}"), self.labels.get(name), Some(value))?;
+            labels.extend(both.map(|value| (name.clone(), value)));
+        }
+        let version = match (self.version.as_deref(), own.version.as_deref()) {
+            (Some(theirs), Some(own)) if ![theirs, "*"].contains(&own) && theirs != "*" => {
+                Some(format!("{theirs}, {own}"))
+            }
+            (Some("*") | None, version) | (version, _) => version.map(str::to_owned),
+        };
+        Ok(Self {
+            labels,
+            region: same("region", self.region.as_ref(), own.region.as_ref())?,
+            adapter: same("adapter", self.adapter.as_ref(), own.adapter.as_ref())?,
+            version,
+        })
+    }
+}
+
+/// What is asked for by one of the two, or by both
+fn same(what: &str, theirs: Option<&String>, own: Option<&String>) -> Result<Option<String>, String> {
+    match (theirs, own) {
+        (Some(theirs), Some(own)) if theirs != own => {
+            Err(format!("`{what}` has to be `{theirs}` by what this is planned for, and `{own}` by itself"))
+        }
+        (theirs, own) => Ok(own.or(theirs).cloned()),
     }
 }
 
@@ -148,31 +169,44 @@ pub(super) fn misuse(
     node: &NodeSpec,
     inputs: &BTreeMap<String, InputSpec>,
 ) -> Option<(&'static str, String)> {
-    let with = expression::references(&Value::Object(node.with.clone()));
+    let constraints = serde_json::to_value(&node.constraints).unwrap_or_default();
+    let mut named = Vec::new();
+    for (field, value) in [("with", &Value::Object(node.with.clone())), ("constraints", &constraints)] {
+        match expression::references(value) {
+            Ok(found) => named.extend(found.into_iter().map(|reference| (field, reference))),
+            Err(error) => return Some((field, error.to_string())),
+        }
+    }
     let when = node.when.as_deref().map(Condition::read).transpose();
-    let with = match with {
-        Ok(found) => found,
-        Err(error) => return Some(("with", error.to_string())),
-    };
     let when = match &when {
         Ok(condition) => condition.as_ref().map(Condition::references).unwrap_or_default(),
         Err(error) => return Some(("when", error.to_string())),
     };
+    let wrong = |reference: &Reference| unknown(reference, node, inputs);
+    let in_when = when.into_iter().find_map(wrong).map(|message| ("when", message));
+    let in_fields = named.iter().find_map(|(field, reference)| Some((*field, wrong(reference)?)));
+    let multiplied = match &node.for_each {
+        Some(ForEach::Input(name)) if !inputs.contains_key(name) => Some(("for_each", no_input(name))),
+        Some(ForEach::Input(_) | ForEach::Target) | None => None,
+    };
+    multiplied.or(in_fields).or(in_when)
+}
+
+/// Why `reference`, which `node` or the job that it shares says, refers to nothing
+pub(in crate::definition) fn unknown(
+    reference: &Reference,
+    node: &NodeSpec,
+    inputs: &BTreeMap<String, InputSpec>,
+) -> Option<String> {
     let each = matches!(node.for_each, Some(ForEach::Input(_)));
-    let wrong = |reference: &Reference| match (reference.root, reference.path.first()) {
+    match (reference.root, reference.path.first()) {
         (Root::Inputs, Some(name)) if !inputs.contains_key(name) => Some(no_input(name)),
         (Root::Each, _) if !each => Some("`${each}` is for steps that are multiplied by a list".to_owned()),
         (Root::Outputs, _) => {
             Some("`${outputs.…}` is for the job that undoes another one (`compensation`)".to_owned())
         }
         (Root::Inputs | Root::Each | Root::Target | Root::Resource, _) => None,
-    };
-    let in_when = when.into_iter().find_map(wrong).map(|message| ("when", message));
-    let multiplied = match &node.for_each {
-        Some(ForEach::Input(name)) if !inputs.contains_key(name) => Some(("for_each", no_input(name))),
-        Some(ForEach::Input(_) | ForEach::Target) | None => None,
-    };
-    multiplied.or_else(|| with.iter().find_map(wrong).map(|message| ("with", message))).or(in_when)
+    }
 }
 
 /// What a step says of its limits that nobody keeps: what is not tried again has no attempts, what ends by somebody else
@@ -180,7 +214,9 @@ pub(super) fn misuse(
 pub(super) fn unlimited(path: &str, node: &NodeSpec) -> Vec<Finding> {
     let (limits, deadline) = match node.node_type {
         NodeType::Job | NodeType::Verification | NodeType::Change => {
-            return too_short(path, node.deadline_s, node.timeout_s).into_iter().collect();
+            // What its shared job says holds where it says nothing, and is known where both are.
+            let alone = node.deadline_s.filter(|_| node.job.is_none());
+            return too_short(path, alone, node.timeout_s).into_iter().collect();
         }
         NodeType::Intervention | NodeType::SubOperation => (true, false),
         NodeType::Gate | NodeType::Evidence => (true, true),
@@ -204,7 +240,11 @@ pub(super) fn unlimited(path: &str, node: &NodeSpec) -> Vec<Finding> {
 }
 
 /// A deadline before the end of the first attempt
-pub(super) fn too_short(path: &str, deadline_s: Option<u32>, timeout_s: u32) -> Option<Finding> {
+pub(in crate::definition) fn too_short(
+    path: &str,
+    deadline_s: Option<u32>,
+    timeout_s: u32,
+) -> Option<Finding> {
     let deadline = deadline_s.filter(|deadline| *deadline < timeout_s)?;
     Some(Finding {
         path: format!("{path}deadline_s"),

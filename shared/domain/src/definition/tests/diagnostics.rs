@@ -154,6 +154,30 @@ const MISTAKES: &[(&str, &str)] = &[
         "what no delivery does",
         "job: {undone: {capability: http.call, with: {url: /, body: \"${each}\"}, compensation: undone}}\nscenario: {d: {version: 1, target_resource_type: environment, actions: [deploy], template: t}}\ntemplate:\n  t:\n    version: 1\n    inputs: {release: {required: true}, colour: {required: true}, list: {}}\n    nodes:\n    - {id: a, type: job, capability: http.call, for_each: \"${inputs.list}\"}\n    - {id: b, type: job, capability: http.call, when: \"${inputs.colour}\"}\n    - {id: c, type: evidence}\n    - {id: d, type: job, job: undone}\n    - {id: e, type: job}\n    - {id: f, type: job, capability: deploy.host, with: {x: 1}}\n    - {id: g, type: job, capability: assignments.fetch}\n    - {id: h, type: verification, capability: verify.http, with: {path: \"${resource.name}\"}}\n    - {id: i, type: job, capability: http.call, compensation: undone}\n",
     ),
+    (
+        "limits that the step's shared job makes wrong, and those that no function keeps",
+        "job:\n  slow: {capability: http.call, timeout_s: 800, with: {url: /}}\n  slower: {capability: http.call, timeout_s: 3600, with: {answers: later}}\n  undo: {capability: lambda.invoke, timeout_s: 900}\ntemplate:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, job: slow, deadline_s: 700}\n    - {id: b, type: job, job: slower, with: {answers: now}}\n    - {id: c, type: verification, capability: verify.metric, with: {attempts: 100}}\n    - {id: d, type: job, job: slow, compensation: undo}\n",
+    ),
+    (
+        "what a step's shared job, its constraints and the job that undoes it refer to",
+        "job:\n  call: {capability: http.call, with: {url: \"/${inputs.region}\", body: \"${each}\"}}\n  undo: {capability: http.call, with: {url: \"/${outputs.id}/${inputs.zone}\"}}\ntemplate:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, job: call, with: {body: x}}\n    - {id: b, type: job, capability: http.call, compensation: undo}\n",
+    ),
+    (
+        "constraints that refer to nothing",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, capability: http.call, constraints: {region: \"${inputs.regoin}\"}}\n    - {id: b, type: job, capability: http.call, constraints: {labels: {zone: \"${traget.name}\"}}}\n",
+    ),
+    (
+        "secrets of steps that ask for nothing",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: intervention, with: {key: \"${KEY}\"}}\n    - {id: b, type: verification, capability: verify.http, depends_on: [a]}\n",
+    ),
+    (
+        "outputs that never come",
+        "template:\n  t:\n    version: 1\n    nodes:\n    - {id: run, type: job, capability: command.run}\n    - {id: look, type: verification, capability: verify.http}\n    - {id: call, type: job, capability: http.call, with: {outputs: {id: /id}}}\n    - {id: ask, type: gate, gate: {approval: {required_approvals: 1}}}\n    outputs: {a: run.address, b: look.status, c: call.id, d: ask.by}\n",
+    ),
+    (
+        "what a delivery keeps of its steps, and who does them for one release only",
+        "scenario: {d: {version: 1, target_resource_type: environment, actions: [rollback], template: t}}\njob: {tell: {capability: http.call, with: {url: \"/${inputs.why}\"}}}\ntemplate:\n  t:\n    version: 1\n    inputs: {version: {}}\n    nodes:\n    - {id: a, type: job, job: tell}\n    - {id: b, type: job, capability: http.call, constraints: {version: \"${inputs.version}\"}}\n    outputs: {address: b.address}\n",
+    ),
     ("a number too large", "provider: {p: {provider_type: x, config: {a: 9007199254740993}}}\n"),
 ];
 
@@ -234,6 +258,13 @@ fn conditions_and_references_that_cannot_be_read_are_refused() {
     let text = "template:\n  t:\n    version: 1\n    inputs: {mode: {type: string}}\n    nodes:\n    - {id: a, type: job, capability: x, when: \"${inputs.mod} == 'x'\"}\n    - {id: b, type: job, capability: x, when: \"mode is x\"}\n    - {id: c, type: job, capability: x, with: {n: \"${each}\"}}\n    - {id: d, type: job, capability: x, for_each: \"${inputs.regions}\"}\n";
     let codes: Vec<_> = reading(text).diagnostics.iter().map(|it| it.code).collect();
     assert_eq!(codes, [Code::ExpressionWrong; 4]);
+}
+
+#[test]
+fn a_shared_job_may_leave_less_time_than_is_usual() {
+    definition(
+        "job: {quick: {capability: http.call, timeout_s: 60}}\ntemplate:\n  t:\n    version: 1\n    nodes:\n    - {id: a, type: job, job: quick, deadline_s: 300}\n",
+    );
 }
 
 #[test]

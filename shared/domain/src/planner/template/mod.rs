@@ -31,7 +31,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How deep operations may run each other
 const DEPTH_MAX: usize = 4;
-/// Most operations that one plan may run besides its own: they are recorded in one transaction
+/// Most operations that one plan may run besides its own, those that they run included: they are recorded in one
+/// transaction, and replaced in one where an intent is planned again
 pub const CHILDREN_MAX: usize = 40;
 /// Most bindings that are told one by one; beyond that those of one capability and kind are told together
 const BINDINGS_MAX: usize = 200;
@@ -237,7 +238,7 @@ impl Planner<'_> {
         for child in &made.children {
             made.exclusive.extend(child.plan.exclusive.clone());
         }
-        within("operations of their own", made.children.len(), CHILDREN_MAX)?;
+        within("operations of their own", descendants(&made.children), CHILDREN_MAX)?;
         within("exclusive resources", made.exclusive.len(), EXCLUSIVE_MAX)?;
         let graph = Graph::new(made.nodes)?;
         Self::check_way_back(&graph, &made.children)?;
@@ -252,6 +253,11 @@ impl Planner<'_> {
             children: made.children,
         })
     }
+}
+
+/// How many operations `children` are, with those that they run
+fn descendants(children: &[Child]) -> usize {
+    children.iter().map(|child| 1 + descendants(&child.plan.children)).sum()
 }
 
 fn within(what: &'static str, found: usize, max: usize) -> Result<(), PlanError> {

@@ -3,19 +3,20 @@
 use super::{
     Child, DEPTH_MAX, Made, PlanError, Planner, ScenarioRequest, Subject,
     layout::Placed,
-    step::{Step, asked, said},
+    step::{Step, asked, constraints, said},
 };
 use crate::{
     definition::{
         address::Address,
-        expression,
+        expression::{self, ExpressionError},
+        secrets::fill_inputs,
         spec::{Constraints, FreeForm, Job, NodeFailure, NodeSpec, NodeType as SpecType},
     },
     gate::GateContext,
     plan::{Executor, Idempotency, JobContract, NodeId, NodeType, OnFailure, PlanNode},
     planner::{
         BY_HAND, DEPLOY_HOST, EVIDENCE, SUB_OPERATION,
-        binding::{Requirement, Resolved, Site, resolve},
+        binding::{Requirement, Resolved, Site, resolve, unfit},
         fragment::{self, decided_contract, object},
         gate_node,
     },
@@ -40,18 +41,16 @@ impl Planner<'_> {
         inputs: &Map<String, Value>,
     ) -> Result<PlanNode, PlanError> {
         let said = self.said(placed.spec);
-        let wrong = |error| PlanError::Expression { node: placed.spec.id.clone(), error };
-        let with = expression::fill_fields(&said, &placed.facts).map_err(wrong)?;
         let spec = placed.spec;
         fragment::refuse_secrets(spec, self.capability(spec), &said)?;
         let mut node = match spec.node_type {
-            SpecType::Job | SpecType::Verification => self.work(made, placed, with)?,
+            SpecType::Job | SpecType::Verification => self.work(made, placed, &said)?,
             SpecType::SubOperation => {
                 let capability = self.asked(spec)?;
-                let constraints = constraints(placed)?;
+                let constraints = constraints(spec, &placed.facts)?;
                 let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &constraints);
                 self.note(made, &resolved);
-                self.child(made, placed.id.clone(), &title(placed), &resolved, &with)?
+                self.child(made, placed.id.clone(), &title(placed), &resolved, &filled(placed, &said)?)?
             }
             SpecType::Gate => {
                 let problem = "is a gate that does not say in `gate` what it waits for".to_owned();
@@ -68,8 +67,12 @@ impl Planner<'_> {
                     &context,
                 )?
             }
-            SpecType::Intervention => self.decided(placed, NodeType::Intervention, Some((BY_HAND, with))),
-            SpecType::Evidence => self.decided(placed, NodeType::Evidence, Some((EVIDENCE, with))),
+            SpecType::Intervention => {
+                self.decided(placed, NodeType::Intervention, Some((BY_HAND, filled(placed, &said)?)))
+            }
+            SpecType::Evidence => {
+                self.decided(placed, NodeType::Evidence, Some((EVIDENCE, filled(placed, &said)?)))
+            }
             SpecType::Change => {
                 let node_type = spec.node_type.to_string();
                 return Err(PlanError::NodeType { node: spec.id.clone(), node_type });
@@ -99,18 +102,21 @@ impl Planner<'_> {
     }
 
     /// A node that an agent or an adapter does; where neither can and a scenario provides it, that one's operation
-    fn work(&self, made: &mut Made, placed: &Placed<'_>, mut with: FreeForm) -> Result<PlanNode, PlanError> {
+    fn work(&self, made: &mut Made, placed: &Placed<'_>, said: &FreeForm) -> Result<PlanNode, PlanError> {
         let spec = placed.spec;
         let capability = self.asked(spec)?;
         if capability == DEPLOY_HOST {
             let what = "`deploy.host`, which is planned by `deploy`, `promote` and `rollback` only";
             return Err(PlanError::NotHere { node: spec.id.clone(), what });
         }
-        let resolved = self.resolve(capability, placed.id.as_str(), placed.site, &constraints(placed)?);
+        let resolved =
+            self.resolve(capability, placed.id.as_str(), placed.site, &constraints(spec, &placed.facts)?);
         self.note(made, &resolved);
         if resolved.scenario.is_some() {
-            return self.child(made, placed.id.clone(), &title(placed), &resolved, &with);
+            let given = filled(placed, said)?;
+            return self.child(made, placed.id.clone(), &title(placed), &resolved, &given);
         }
+        let mut with = fill_inputs(capability, said, &placed.facts).map_err(|error| wrong(placed, error))?;
         let target = match &resolved.runs {
             Executor::Agent(target) => Some(target.clone()),
             Executor::Decide | Executor::Job | Executor::Join => placed.site.map(|site| site.address.clone()),
@@ -126,8 +132,7 @@ impl Planner<'_> {
         let mut node = PlanNode::new(placed.id.clone(), node_type, title(placed), resolved.runs);
         node.target = target;
         node.requires = vec![capability.to_owned()];
-        let said = self.said(spec);
-        let step = Step { spec, job: self.job(spec), said: &said };
+        let step = Step { spec, job: self.job(spec), said };
         let contract = step.contract(capability, with, Idempotency::AttemptKey)?;
         node.produces.clone_from(&contract.outputs);
         node.job_contract = Some(contract);
@@ -158,9 +163,15 @@ impl Planner<'_> {
         constraints: &Constraints,
     ) -> Resolved {
         let request = self.request;
-        let constraints = request.constraints.and(constraints);
+        let (constraints, conflict) = match request.constraints.and(constraints) {
+            Ok(both) => (both, None),
+            Err(conflict) => (constraints.clone(), Some(conflict)),
+        };
         let region = request.guarded.and_then(|guarded| guarded.spec.region.as_deref());
         let requirement = Requirement { id: id.to_owned(), capability, site, region, constraints };
+        if let Some(conflict) = conflict {
+            return unfit(&requirement, conflict);
+        }
         let own = site.map(|site| site.address.clone());
         let environment = request.guarded.map(|guarded| guarded.environment.clone());
         let subjects: Vec<Address> =
@@ -247,26 +258,13 @@ impl Planner<'_> {
     }
 }
 
-/// What has to be true of whoever does the node, filled in
-fn constraints(placed: &Placed<'_>) -> Result<Constraints, PlanError> {
-    let said = object(serde_json::to_value(&placed.spec.constraints).unwrap_or_default());
-    let node = || placed.spec.id.clone();
-    let filled = expression::fill_fields(&said, &placed.facts)
-        .map_err(|error| PlanError::Expression { node: node(), error })?;
-    let filled = filled.into_iter().map(|(name, value)| (name, texts(value))).collect();
-    serde_json::from_value(Value::Object(filled)).map_err(|error| PlanError::Node {
-        node: node(),
-        problem: format!("has `constraints` that are none once they are filled in: {error}"),
-    })
+/// What the node is given, filled in
+fn filled(placed: &Placed<'_>, said: &FreeForm) -> Result<FreeForm, PlanError> {
+    expression::fill_fields(said, &placed.facts).map_err(|error| wrong(placed, error))
 }
 
-/// A number or a yes stands in a constraint as it is written
-fn texts(value: Value) -> Value {
-    match value {
-        Value::Number(_) | Value::Bool(_) => Value::String(value.to_string()),
-        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, texts(value))).collect(),
-        Value::Null | Value::String(_) | Value::Array(_) => value,
-    }
+fn wrong(placed: &Placed<'_>, error: ExpressionError) -> PlanError {
+    PlanError::Expression { node: placed.spec.id.clone(), error }
 }
 
 fn title(placed: &Placed<'_>) -> String {

@@ -7,8 +7,10 @@ use crate::{
 use proptest::prelude::*;
 use serde_json::json;
 
+mod bounds;
 mod fitting;
 mod risk;
+mod secrets;
 mod shared;
 mod undo;
 

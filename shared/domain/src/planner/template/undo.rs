@@ -4,14 +4,14 @@ use super::{Child, Made, PlanError, Planner, layout::Placed};
 use crate::{
     definition::{
         expression::{self, Root},
-        secrets::named,
+        secrets::{marked, named},
         spec::{FreeForm, Job},
     },
     plan::{Backoff, Compensation, Executor, Graph, Idempotency, JobContract, PlanNode},
     planner::{
-        DEPLOY_HOST,
+        DEPLOY_HOST, TooLong,
         binding::{Requirement, resolve},
-        fragment,
+        fragment, too_long,
         undo::{Undoing, plan_undo},
     },
 };
@@ -44,7 +44,10 @@ impl Planner<'_> {
             )));
         }
         let contract = node.job_contract.as_ref();
-        let mut inputs = contract.map(|contract| contract.inputs.clone()).unwrap_or_default();
+        // Outputs are filled in later: until then every text of it tells names from what only looks like one.
+        let given = contract.map(|contract| marked(&contract.capability, contract.inputs.clone()));
+        let given = given.unwrap_or_default();
+        let mut inputs = given.clone();
         inputs.remove(KEPT);
         let facts = placed.facts.clone().later(Root::Outputs);
         let own = expression::fill_fields(&job.with, &facts);
@@ -56,7 +59,10 @@ impl Planner<'_> {
                 "is undone by `{named}` with `{output}` of its outputs, which it does not keep"
             )));
         }
-        Ok(Some(Box::new(self.undone_by(made, placed, node, job, inputs))))
+        if let Some(TooLong { problem, help, .. }) = too_long(&job.capability, &inputs, job.timeout_s) {
+            return Err(wrong(format!("is undone by `{named}`, which {problem}; {help}")));
+        }
+        Ok(Some(Box::new(self.undone_by(made, placed, node, job, (&given, inputs)))))
     }
 
     /// Who undoes `node`: on the target where it was done
@@ -66,7 +72,7 @@ impl Planner<'_> {
         placed: &Placed<'_>,
         node: &PlanNode,
         job: &Job,
-        mut inputs: FreeForm,
+        (given, mut inputs): (&FreeForm, FreeForm),
     ) -> Compensation {
         let request = self.request;
         let there = request.sites.iter().find(|site| Some(&site.address) == node.target.as_ref());
@@ -91,8 +97,7 @@ impl Planner<'_> {
         }
         // An agent serves its own target, whatever a person says of the job.
         let is_fixed = |name: &str| name == "target" && resolved.runs != Executor::Job;
-        let given = node.job_contract.as_ref().map(|contract| &contract.inputs);
-        let same = |name: &str| given.and_then(|given| given.get(name)) == inputs.get(name);
+        let same = |name: &str| given.get(name) == inputs.get(name);
         let is_inherited = |name: &&String| !job.with.contains_key(*name) && !is_fixed(name) && same(name);
         let inherits = inputs.keys().filter(is_inherited).cloned().collect();
         Compensation { job_contract: contract(job, inputs, node), inherits, runs: resolved.runs, target }

@@ -192,3 +192,59 @@ fn constraints_are_filled_in_for_each_element() {
     let wrong = world.plan(json!({ "zones": [["b"]], "regions": [] })).unwrap_err().to_string();
     assert!(wrong.contains("`constraints` that are none"), "{wrong}");
 }
+
+#[test]
+fn a_constraint_that_nobody_has_given_is_not_dropped() {
+    let mut world = World::new(json!([]));
+    world.scenarios.clear();
+    let nodes = json!([check("a", json!({ "constraints": { "region": "${inputs.region}" } }))]);
+    let low = json!({ "risk_metadata": { "level": "low" } });
+    world.add("main", low, json!({ "nodes": nodes, "inputs": { "region": {} } }));
+    assert!(world.plan(json!({ "region": "eu" })).is_ok());
+    let refused = world.plan(json!({})).unwrap_err().to_string();
+    assert_eq!(
+        refused,
+        "node `a` of the template asks in `constraints` for a `region` that nobody has given"
+    );
+}
+
+#[test]
+fn what_was_asked_for_before_is_not_overruled_by_a_step() {
+    let asks = |of_all: Value, own: Value| {
+        let mut world = World::new(json!([check("a", json!({ "for_each": "target", "constraints": own }))]));
+        world.constraints = serde_json::from_value(of_all).unwrap();
+        let binding = world.plan(json!({})).unwrap().bindings.remove(1);
+        (binding.binding_status, binding.resolution_reason)
+    };
+    for (of_all, own, expected) in [
+        (json!({ "region": "eu" }), json!({ "labels": { "zone": "b" } }), Ok(())),
+        (json!({ "region": "eu", "version": "*" }), json!({ "region": "eu", "version": ">=0.1" }), Ok(())),
+        (json!({ "version": "<9" }), json!({ "version": ">=0.1" }), Ok(())),
+        (
+            json!({ "version": "<9" }),
+            json!({ "version": ">=9" }),
+            Err("weir 0.1.0: its version is 0.1.0, not <9, >=9"),
+        ),
+        (
+            json!({ "region": "us" }),
+            json!({ "region": "eu" }),
+            Err("`region` has to be `us` by what this is planned for, and `eu` by itself"),
+        ),
+        (
+            json!({ "labels": { "zone": "a" } }),
+            json!({ "labels": { "zone": "b" } }),
+            Err("`labels.zone` has to be `a` by what this is planned for, and `b` by itself"),
+        ),
+        (
+            json!({ "adapter": "host" }),
+            json!({ "adapter": "weir" }),
+            Err("`adapter` has to be `host` by what this is planned for, and `weir` by itself"),
+        ),
+    ] {
+        let expected = match expected {
+            Ok(()) => (BindingStatus::Bound, "weir 0.1.0: chosen".to_owned()),
+            Err(why) => (BindingStatus::Unbound, why.to_owned()),
+        };
+        assert_eq!(asks(of_all.clone(), own.clone()), expected, "{of_all} {own}");
+    }
+}
