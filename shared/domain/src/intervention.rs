@@ -4,6 +4,8 @@
 //! person instead (`on_failure: pause`). What is decided is recorded first, and the node moves by that record: so
 //! whoever finds the node waiting carries it out, any number of times.
 
+mod inputs;
+
 use crate::{
     actor::Actor,
     canonical::Digest,
@@ -11,9 +13,7 @@ use crate::{
     engine::{NodeRun, NodeUpdate},
     failure::FailureSummary,
     id::{Id as _, InterventionId, OperationId},
-    plan::{Idempotency, JobContract, NodeId, NodeStatus, NodeType},
-    planner::{APPLY_GROUP, BATCH_CHECK, DEPLOY_HOST, EVIDENCE, SUB_OPERATION},
-    sanitise::is_secret_name,
+    plan::{JobContract, NodeId, NodeStatus},
     time::{Millis, Time},
 };
 use schemars::JsonSchema;
@@ -21,16 +21,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
+pub use inputs::possible;
+
 /// Longest comment, in characters
 pub const COMMENT_MAX: usize = 2_000;
 
 /// Largest replacement of inputs, in bytes of JSON
 pub const INPUTS_MAX: usize = 16 * 1024;
-
-/// What is done with inputs that were agreed upon before the operation began: nobody replaces them afterwards
-///
-/// The operation that a node runs is one of them: its plan was made with that of the node, and is what it runs.
-const AGREED: [&str; 5] = [DEPLOY_HOST, APPLY_GROUP, EVIDENCE, BATCH_CHECK, SUB_OPERATION];
 
 /// Where an intervention stands
 #[derive(
@@ -217,6 +214,11 @@ pub enum InterventionRefusal {
     /// More than a node may be given
     #[error("the inputs have {0} bytes; {INPUTS_MAX} are the most")]
     TooLarge(usize),
+    /// Nobody was asked about what is there
+    #[error(
+        "`{0}` may be another path at the same target, and no whole address: nobody agreed to another place"
+    )]
+    Elsewhere(String),
     /// It could be a secret, and what is recorded here is shown to everybody
     #[error("`{0}` may hold a secret; inputs hold none")]
     Secret(String),
@@ -234,6 +236,7 @@ impl InterventionRefusal {
             Self::Inputs => "inputs",
             Self::UnknownInput(..) => "unknown_input",
             Self::TooLarge(_) => "too_large",
+            Self::Elsewhere(_) => "elsewhere",
             Self::Secret(_) => "secret",
         }
     }
@@ -246,25 +249,6 @@ fn listed(actions: &[InterventionAction]) -> String {
 /// The intervention of one attempt: whoever asks derives the same id
 pub fn intervention_id(operation: OperationId, ordinal: u32, attempt: u32) -> InterventionId {
     InterventionId::derived(operation.millis(), &format!("{operation}/{ordinal}/{attempt}"))
-}
-
-/// What may be decided of a node with this contract, and which of its inputs may be replaced
-///
-/// A job that may be done only once is not tried again by anybody. Inputs that people agreed to (a digest, an apply
-/// group) are not replaced: that would be another change, under the old agreement.
-pub fn possible(kind: NodeType, contract: Option<&JobContract>) -> (Vec<InterventionAction>, Vec<String>) {
-    use InterventionAction::{MarkDone, ReplaceInputs, Retry, Skip};
-    if kind == NodeType::Intervention {
-        return (vec![MarkDone, Skip], Vec::new());
-    }
-    let once = contract.is_some_and(|contract| contract.idempotency == Idempotency::Once);
-    let inputs: Vec<String> = contract
-        .filter(|contract| !once && !AGREED.contains(&contract.capability.as_str()))
-        .map(|contract| contract.inputs.keys().cloned().collect())
-        .unwrap_or_default();
-    let mut may = if once { vec![MarkDone, Skip] } else { vec![Retry, MarkDone, Skip] };
-    may.extend((!inputs.is_empty()).then_some(ReplaceInputs));
-    (may, inputs)
 }
 
 /// The intervention after `request`, or why it does not count
@@ -286,7 +270,7 @@ pub fn decide(
     if request.comment.is_some_and(|comment| comment.chars().count() > COMMENT_MAX) {
         return Err(InterventionRefusal::CommentTooLong);
     }
-    check_inputs(&intervention, request)?;
+    inputs::check(&intervention, request)?;
     intervention.inputs.extend(request.inputs.clone());
     intervention.status = InterventionStatus::Decided;
     intervention.ended_at = Some(request.now.into());
@@ -298,36 +282,6 @@ pub fn decide(
         graph_hash: intervention.graph_hash.clone(),
     });
     Ok(intervention)
-}
-
-fn check_inputs(
-    intervention: &Intervention,
-    request: &InterventionRequest<'_>,
-) -> Result<(), InterventionRefusal> {
-    let inputs = request.inputs;
-    if inputs.is_empty() == (request.action == InterventionAction::ReplaceInputs) {
-        return Err(InterventionRefusal::Inputs);
-    }
-    if let Some(unknown) = inputs.keys().find(|name| !intervention.replaceable.contains(name)) {
-        let known = intervention.replaceable.clone();
-        return Err(InterventionRefusal::UnknownInput(unknown.chars().take(80).collect(), known));
-    }
-    if let Some(name) = secret_in(inputs) {
-        return Err(InterventionRefusal::Secret(name));
-    }
-    // A map of JSON values always can be written.
-    let bytes = serde_json::to_vec(inputs).map_or(usize::MAX, |bytes| bytes.len());
-    if bytes > INPUTS_MAX { Err(InterventionRefusal::TooLarge(bytes)) } else { Ok(()) }
-}
-
-/// The first name, at any depth, whose value may be a secret
-fn secret_in(inputs: &Map<String, Value>) -> Option<String> {
-    inputs.iter().find_map(|(name, value)| match value {
-        _ if is_secret_name(name) => Some(name.chars().take(80).collect()),
-        Value::Object(inner) => secret_in(inner),
-        Value::Array(items) => items.iter().filter_map(Value::as_object).find_map(secret_in),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => None,
-    })
 }
 
 impl Intervention {

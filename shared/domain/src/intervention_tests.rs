@@ -1,14 +1,15 @@
 use super::*;
 use crate::{
     engine::Terms,
-    plan::{Backoff, Executor, OnFailure},
+    plan::{Backoff, Executor, Idempotency, NodeType, OnFailure},
+    planner::{APPLY_GROUP, DEPLOY_HOST, SUB_OPERATION},
 };
 use serde_json::json;
 
 fn contract(capability: &str, idempotency: Idempotency) -> JobContract {
     JobContract {
         capability: capability.to_owned(),
-        inputs: object(json!({ "url": "http://a", "body": { "n": 1 } })),
+        inputs: object(json!({ "url": "/a", "body": { "n": 1 } })),
         outputs: Vec::new(),
         timeout_s: 60,
         attempts: 2,
@@ -97,6 +98,26 @@ fn what_may_be_decided_follows_from_the_contract() {
 }
 
 #[test]
+fn where_something_is_done_is_not_replaced() {
+    let replaceable = |inputs: Value| {
+        let contract = JobContract { inputs: object(inputs), ..contract("http.call", Idempotency::Natural) };
+        possible(NodeType::Job, Some(&contract)).1
+    };
+    let at_target = json!({ "target": "target.staging.a", "provider": "provider.b", "url": "/a", "body": 1 });
+    assert_eq!(replaceable(at_target), ["url", "body"]);
+    assert_eq!(replaceable(json!({ "url": "https://a.example.org/a", "method": "PUT" })), ["method"]);
+    assert_eq!(replaceable(json!({ "function": "f", "host": "h", "payload": 1 })), ["payload"]);
+    let (may, none) = possible(
+        NodeType::Job,
+        Some(&JobContract {
+            inputs: object(json!({ "target": "target.staging.a" })),
+            ..contract("verify.http", Idempotency::Natural)
+        }),
+    );
+    assert!(none.is_empty() && !may.contains(&InterventionAction::ReplaceInputs), "{may:?}");
+}
+
+#[test]
 fn a_decision_that_breaks_a_rule_does_not_count() {
     let actor = Actor::system("test");
     let http = contract("http", Idempotency::Natural);
@@ -110,8 +131,10 @@ fn a_decision_that_breaks_a_rule_does_not_count() {
     for (intervention, action, inputs, expected) in [
         (&manual, Retry, json!({}), "not_possible"),
         (&failed, ReplaceInputs, json!({}), "inputs"),
-        (&failed, Skip, json!({ "url": "http://b" }), "inputs"),
-        (&failed, ReplaceInputs, json!({ "uri": "http://b" }), "unknown_input"),
+        (&failed, Skip, json!({ "url": "/b" }), "inputs"),
+        (&failed, ReplaceInputs, json!({ "uri": "/b" }), "unknown_input"),
+        (&failed, ReplaceInputs, json!({ "url": "http://b" }), "elsewhere"),
+        (&failed, ReplaceInputs, json!({ "url": ["/b"] }), "elsewhere"),
         (&failed, ReplaceInputs, json!({ "body": [{ "api_token": "x" }] }), "secret"),
         (&failed, ReplaceInputs, json!({ "body": "x".repeat(INPUTS_MAX) }), "too_large"),
     ] {
@@ -136,7 +159,7 @@ fn a_decision_moves_the_node_once_however_often_it_is_carried_out() {
     let node = waiting(2);
     for (action, inputs, status) in [
         (InterventionAction::Retry, json!({}), NodeStatus::Ready),
-        (InterventionAction::ReplaceInputs, json!({ "url": "http://b" }), NodeStatus::Ready),
+        (InterventionAction::ReplaceInputs, json!({ "url": "/b" }), NodeStatus::Ready),
         (InterventionAction::MarkDone, json!({}), NodeStatus::Succeeded),
         (InterventionAction::Skip, json!({}), NodeStatus::Skipped),
     ] {
@@ -161,10 +184,10 @@ fn replaced_inputs_lie_over_those_of_the_plan_and_over_those_replaced_before() {
     let actor = Actor::system("test");
     let http = contract("http", Idempotency::Natural);
     let mut first = open(NodeType::Job, Some(&http));
-    first.inputs = object(json!({ "url": "http://b", "body": 2 }));
-    let inputs = object(json!({ "url": "http://c" }));
+    first.inputs = object(json!({ "url": "/b", "body": 2 }));
+    let inputs = object(json!({ "url": "/c" }));
     let second = decide(first, &ask(&actor, InterventionAction::ReplaceInputs, &inputs)).unwrap();
-    let wanted = object(json!({ "url": "http://c", "body": 2 }));
+    let wanted = object(json!({ "url": "/c", "body": 2 }));
     assert_eq!(second.applied_to(&http).inputs, wanted);
     assert_eq!(second.decision.unwrap().graph_hash, Digest::of_bytes(b"plan"));
 }

@@ -103,8 +103,8 @@ fn refusal(refused: &InterventionRefusal, found: &Intervention) -> Problem {
             Problem::new(Kind::LimitExceeded, refused.to_string())
         }
         InterventionRefusal::Inputs => invalid("/inputs", &refused.to_string()),
-        InterventionRefusal::UnknownInput(name, _) | InterventionRefusal::Secret(name) => {
-            invalid(&format!("/inputs/{name}"), &refused.to_string())
-        }
+        InterventionRefusal::UnknownInput(name, _)
+        | InterventionRefusal::Elsewhere(name)
+        | InterventionRefusal::Secret(name) => invalid(&format!("/inputs/{name}"), &refused.to_string()),
     }
 }

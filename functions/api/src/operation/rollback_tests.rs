@@ -212,7 +212,7 @@ async fn what_was_done_with_inputs_of_a_person_is_undone_with_those() {
     let url = "https://cloud.example.org/servers";
     let nodes = json!([
         { "id": "name", "type": "job", "capability": "http.call", "on_failure": "pause",
-          "with": { "method": "PUT", "url": format!("{url}/a") }, "compensation": "job.unname" },
+          "with": { "method": "PUT", "url": url, "body": { "name": "a" } }, "compensation": "job.unname" },
         { "id": "check", "type": "verification", "capability": "verify.http", "depends_on": ["name"],
           "on_failure": "rollback" },
     ]);
@@ -224,7 +224,7 @@ async fn what_was_done_with_inputs_of_a_person_is_undone_with_those() {
     put("scenario.name", scenario("name", json!({}))).await;
     let operation = run(&shop, "name").await;
     shop.job(operation, "name", false).await;
-    let other = json!({ "method": "POST", "url": format!("{url}/b") });
+    let other = json!({ "method": "POST", "body": { "name": "b" } });
     decide(&shop, json!({ "action": "replace_inputs", "inputs": other })).await;
     shop.job(operation, "name", true).await;
     shop.job(operation, "check", false).await;
@@ -233,7 +233,7 @@ async fn what_was_done_with_inputs_of_a_person_is_undone_with_those() {
     let plan = shop.operation(rollback).await.plan_id;
     let graph = shop.api.get(&format!("/v1/plans/{plan}")).by("viewer").send().await.expect(200);
     let given = &graph["graph"][0]["job_contract"]["inputs"];
-    assert_eq!(*given, json!({ "method": "DELETE", "url": format!("{url}/b") }));
+    assert_eq!(*given, json!({ "method": "DELETE", "url": url, "body": { "name": "b" } }));
 }
 
 #[tokio::test]

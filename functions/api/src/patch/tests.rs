@@ -4,7 +4,9 @@ use weir_domain::{
     id::OperationId,
     plan::{Graph, NodeStatus, PlanPatch, patch::PatchRecord, patch::replay},
 };
-use weir_edge::wire::{operation::OperationView, operation::Timeline, patch::Patches, plan::PlanView};
+use weir_edge::wire::{
+    intent::IntentView, operation::OperationView, operation::Timeline, patch::Patches, plan::PlanView,
+};
 
 fn smoke(name: &str, needs: &str) -> Value {
     json!({
@@ -148,4 +150,46 @@ async fn a_patch_goes_round_nobody_elses_gates() {
     // Within its own environment it may.
     let here = agent("target.staging.stg-2", contract("command.run", json!({ "command": "look" })));
     assert_eq!(patching.ask("bob", "look there", needs(here)).await.read::<PatchRecord>(201).sequence, 1);
+}
+
+#[tokio::test]
+async fn a_patch_brings_nothing_to_a_scenario_that_waited_for_no_gate() {
+    let shop = Shop::open().await;
+    let url = "https://cloud.example.org";
+    let nodes = json!([
+        { "id": "look", "type": "job", "capability": "http.call", "with": { "method": "GET", "url": url } },
+        { "id": "again", "type": "job", "capability": "http.call", "depends_on": ["look"],
+          "with": { "method": "GET", "url": url } },
+    ]);
+    let scenario = json!({
+        "version": 1, "target_resource_type": "environment", "actions": ["look"], "template": "template.look",
+        "risk_metadata": { "level": "low" },
+    });
+    shop.api.resource(&shop.scope.outer(), "template.look", json!({ "version": 1, "nodes": nodes })).await;
+    shop.api.resource(&shop.scope.outer(), "scenario.look", scenario).await;
+    let body = json!({ "action": "look", "target_resource_id": "environment.production" });
+    let intent: IntentView = shop.api.post("/v1/intents").by("alice").json(&body).send().await.read(201);
+    let path = format!("/v1/plans/{}/operations", intent.plan_id.unwrap());
+    let view: OperationView = shop.api.post(&path).by("alice").send().await.read(201);
+    let patching = Patching { operation: view.operation_id, shop };
+    patching.shop.begin(patching.operation).await;
+    let there = "target.production.prd-1";
+    let contract = |inputs: Value| json!({ "capability": "http.call", "inputs": inputs, "timeout_s": 30, "attempts": 2 });
+    let command = json!({ "capability": "command.run", "inputs": { "command": "look" }, "timeout_s": 30, "attempts": 1 });
+    let called = contract(json!({ "method": "POST", "url": url }));
+    for changes in [
+        json!({ "added": [{ "node_id": "x", "type": "job", "title": "x", "runs": format!("agent:{there}"),
+            "target": there, "job_contract": command }] }),
+        json!({ "added": [{ "node_id": "x", "type": "job", "title": "x", "runs": "job", "job_contract": called }] }),
+        json!({ "changed": [{ "node_id": "again", "job_contract": called }] }),
+    ] {
+        let refused = patching.ask("bob", "why", changes).await.expect(422);
+        assert_eq!(refused["code"], "W0450", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("no gate of the plan is asked"), "{refused}");
+    }
+    // With other limits it is what it was.
+    let patient = json!({ "changed": [{ "node_id": "again", "job_contract": contract(json!({ "method": "GET", "url": url })) }] });
+    assert_eq!(patching.ask("bob", "it is slow", patient).await.read::<PatchRecord>(201).sequence, 1);
+    let less = json!({ "removed": ["again"] });
+    assert_eq!(patching.ask("bob", "once is enough", less).await.read::<PatchRecord>(201).sequence, 2);
 }

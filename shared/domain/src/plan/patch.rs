@@ -7,11 +7,16 @@
 mod apply;
 mod diff;
 mod error;
+mod gated;
+#[cfg(test)]
+mod gated_tests;
 mod reach;
 #[cfg(test)]
 mod reach_tests;
+mod secrets;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use super::{Graph, JobContract, NodeId, OnFailure, PlanNode};
 use crate::{
@@ -27,6 +32,7 @@ use std::collections::BTreeSet;
 pub use apply::{apply, reasked};
 pub use diff::{Diff, diff};
 pub use error::PatchError;
+pub(crate) use reach::PLACES;
 pub use reach::{Reach, reaches_out, within_reach};
 
 /// Most items of the table that one patch may touch besides its own: a transaction holds a hundred

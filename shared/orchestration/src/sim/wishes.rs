@@ -132,10 +132,14 @@ impl<'a> Look<'a> {
         Some(Rewired { node_id: node.node_id.clone(), wait_for, wait_no_more })
     }
 
-    /// A node that has not started is done in another way
+    /// A node that has not started is done in another way; at a target it is only given other limits, since what is done
+    /// there needs a gate before it
     fn changed(&self) -> Option<Changed> {
         let (_, node) = self.pending("changes")?;
-        let job_contract = node.job_contract.as_ref().map(|_| self.contract.clone());
+        let job_contract = node.job_contract.as_ref().map(|planned| match node.runs {
+            Executor::Agent(_) => JobContract { attempts: planned.attempts + 1, ..planned.clone() },
+            Executor::Job | Executor::Decide | Executor::Join => self.contract.clone(),
+        });
         let title = Some("changed".to_owned());
         Some(Changed { node_id: node.node_id.clone(), title, job_contract, on_failure: None })
     }

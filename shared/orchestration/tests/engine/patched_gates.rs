@@ -10,10 +10,13 @@ use weir_domain::{
     actor::{Actor, ActorKind, Via},
     gate::{ApprovalGate, DecisionAction, DecisionRequest, Gate, GateSpec, GateStatus},
     operation::OperationStatus,
-    plan::{Executor, Graph, NodeStatus, NodeType, PatchChanges, PlanNode},
+    plan::{
+        Executor, Graph, JobContract, NodeStatus, NodeType, PatchChanges, PatchError, PlanNode,
+        patch::Changed,
+    },
 };
 use weir_orchestration::{
-    Clock as _, Outcome,
+    Clock as _, Outcome, PatchFailure,
     gates::{gate_id, record_decision},
 };
 use weir_store::{Entity as _, Key};
@@ -176,4 +179,34 @@ async fn a_gate_that_is_being_opened_is_not_given_dependents_past_its_question()
     approve(&rig, "gate", "ann").await;
     rig.settle().await;
     assert_eq!(rig.operation().await.status, OperationStatus::Succeeded);
+}
+
+#[tokio::test]
+async fn what_another_operation_runs_is_given_nothing_to_do() {
+    // The gate stands in the operation that runs the other one.
+    let step = PlanNode::new(id("step"), NodeType::SubOperation, "step", Executor::Decide);
+    let step = PlanNode { depends_on: BTreeSet::from([id("gate")]), ..step };
+    let outer = Rig::create(&Graph::new(vec![gate("gate", &[], 1), step]).unwrap()).await;
+    let plan = Graph::new(vec![job("a", &[]), job("b", &["a"]), job("c", &["b"])]).unwrap();
+    let mut inner = outer.child("step", &plan).await;
+    outer.engine.begin(&outer.scope, outer.id, "root".to_owned()).await.unwrap();
+    approve(&outer, "gate", "ann").await;
+    inner.engine.begin(&inner.scope, inner.id, "child".to_owned()).await.unwrap();
+    let more = PatchChanges { added: vec![job("x", &["a"])], ..PatchChanges::default() };
+    let refused = inner.patch("one", &more).await;
+    let Err(PatchFailure::Refused(PatchError::Ungated { node })) = refused else { panic!("{refused:?}") };
+    assert_eq!((node, inner.operation().await.reserved), (id("x"), 0));
+    let limits = job("b", &[]).job_contract.map(|it| JobContract { attempts: it.attempts + 1, ..it });
+    let changed = Changed { node_id: id("b"), title: None, job_contract: limits, on_failure: None };
+    let less = PatchChanges {
+        removed: BTreeSet::from([id("c")]),
+        changed: vec![changed],
+        ..PatchChanges::default()
+    };
+    inner.patch("two", &less).await.unwrap();
+    assert_eq!(inner.node("b").await.terms.attempts, 4);
+    for name in ["a", "b"] {
+        inner.work(name, true).await;
+    }
+    assert_eq!(inner.nodes().await[&id("c")].error.as_ref().unwrap().code, "removed");
 }

@@ -1,7 +1,11 @@
 //! What makes nodes a plan, apart from having no cycle
 
 use super::{DEGREE_MAX, EDGES_MAX, GRAPH_BYTES_MAX, NODE_BYTES_MAX, NODES_MAX, by_hand};
-use crate::plan::node::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode};
+use crate::{
+    plan::node::{Executor, Idempotency, NodeId, NodeType, OnFailure, PlanNode},
+    planner::{BATCH_CHECK, NOT_UNDONE},
+};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Longest time, in seconds, that anything of an operation may take: an execution ends after a year
@@ -103,6 +107,9 @@ pub enum NodeFault {
     /// It would end at once, or later than its operation can
     #[error("has a time limit of nothing or of more than 360 days")]
     TimeLimit,
+    /// Whatever happened, it would succeed
+    #[error("is a verification that looks at nothing")]
+    VerifiesNothing,
     /// Nobody could take its place
     #[error(
         "cannot wait for a person when it fails: only jobs, changes, verifications and sub-operations can"
@@ -173,6 +180,9 @@ fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
     if (node.node_type == NodeType::Gate) != node.gate.is_some() {
         return Err(NodeFault::GateMismatch);
     }
+    if node.node_type == NodeType::Verification && node.runs == Executor::Decide && !is_decided(node) {
+        return Err(NodeFault::VerifiesNothing);
+    }
     let takes_over = matches!(
         node.node_type,
         NodeType::Job | NodeType::Change | NodeType::Verification | NodeType::SubOperation
@@ -196,6 +206,15 @@ fn by_itself(node: &PlanNode) -> Result<(), NodeFault> {
             }
         }
     }
+}
+
+/// Whether a verification that nobody works on says what it comes to: how much may have failed before it, or why it fails
+fn is_decided(node: &PlanNode) -> bool {
+    node.job_contract.as_ref().is_some_and(|contract| match contract.capability.as_str() {
+        BATCH_CHECK => contract.inputs.get("max_failed").is_some_and(Value::is_u64),
+        NOT_UNDONE => contract.inputs.get("reason").is_some_and(Value::is_string),
+        _ => false,
+    })
 }
 
 /// Checks that each node, and all of them together, can be read where they are needed

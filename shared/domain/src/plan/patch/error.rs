@@ -111,6 +111,40 @@ pub enum PatchError {
         /// What it would use
         resource: Address,
     },
+    /// Nobody would be asked about it
+    #[error(
+        "no gate of the plan is asked about what node `{node}` brings: a patch may take away, reorder and change limits there, and nothing else"
+    )]
+    Ungated {
+        /// Which
+        node: NodeId,
+    },
+    /// Nobody has said that it may be told there
+    #[error(
+        "node `{node}` asks for the secret `{secret}`, which the plan tells nothing of the same capability and address"
+    )]
+    Secret {
+        /// Which
+        node: NodeId,
+        /// The secret's name
+        secret: String,
+    },
+    /// A secret where none is filled in
+    #[error("node `{node}` cannot be told this: {message}")]
+    Misplaced {
+        /// Which
+        node: NodeId,
+        /// What is wrong
+        message: String,
+    },
+    /// Gates hold what acts, and verifications are not among it
+    #[error("node `{node}` is a verification, and `{capability}` may do more than look: ask for it as a job")]
+    Acts {
+        /// Which
+        node: NodeId,
+        /// What it asks for
+        capability: String,
+    },
     /// What runs or has run cannot be changed
     #[error("node `{node}` has started: it is {}", .status.as_str())]
     Started {

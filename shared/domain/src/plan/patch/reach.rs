@@ -3,20 +3,28 @@
 //! A plan was made with the gates of one environment and joined the queues of what it uses alone. Work on anything
 //! else would run without the gates and queues that stand there, so a patch may not ask for it.
 
-use super::{Diff, PatchError};
+use super::{
+    Diff, PatchError,
+    gated::Gated,
+    secrets::may_be_told,
+    work::{Work, works},
+};
 use crate::{
     definition::{
         address::{Address, Kind},
         spec::{Provider, Target},
     },
     plan::{Executor, Graph, JobContract, NodeId, NodeType, PlanNode},
-    planner::{DEPLOY_HOST, Performer, capability},
+    planner::{DEPLOY_HOST, Performer, VERIFY_COMMAND, VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP, capability},
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// The inputs that name where something is done
-const PLACES: &[&str] = &["target", "provider"];
+pub(crate) const PLACES: &[&str] = &["target", "provider"];
+
+/// What looks at something and changes nothing
+const LOOKS: [&str; 4] = [VERIFY_HTTP, VERIFY_TCP, VERIFY_METRIC, VERIFY_COMMAND];
 
 /// What stands around an operation that is patched
 #[derive(Debug, Clone, Copy)]
@@ -29,39 +37,42 @@ pub struct Reach<'a> {
     pub targets: &'a [(Address, Target)],
     /// Every provider
     pub providers: &'a [(Address, Provider)],
+    /// Whether another operation runs it, or it takes another one back: it meets no gates of its own
+    pub of_another: bool,
+    /// Its plan as it was made, before any patch; where it does another one again, the plan of the first of them
+    pub planned: &'a Graph,
 }
 
-/// A node whose work nobody has asked for before, and its contracts: its own, and that of what undoes it
-struct Asked<'a> {
-    node: &'a PlanNode,
-    contracts: Vec<&'a JobContract>,
+/// A node whose work nobody has asked for before
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub ordinal: u32,
+    pub node: &'a PlanNode,
 }
 
 impl<'a> Asked<'a> {
-    fn of(node: &'a PlanNode) -> Self {
-        let undone = node.compensation.as_ref().map(|compensation| &compensation.job_contract);
-        Self { node, contracts: node.job_contract.iter().chain(undone).collect() }
-    }
-
-    /// Where it is done, by any of the ways in which a node says that
-    fn places(&self) -> impl Iterator<Item = String> + '_ {
-        let undone = self.node.compensation.as_deref();
-        let targets = self.node.target.iter().chain(undone.and_then(|it| it.target.as_ref()));
-        let agents = [Some(&self.node.runs), undone.map(|it| &it.runs)].into_iter().flatten();
-        let agents = agents.filter_map(|runs| match runs {
+    /// Where it is done and undone, by any of the ways in which a node says that
+    pub fn places(self) -> impl Iterator<Item = String> + 'a {
+        // A node may be about a target without asking anybody for anything.
+        let own = self.node.target.iter().map(ToString::to_string);
+        let agent = |runs: &Executor| match runs {
             Executor::Agent(target) => Some(target.to_string()),
             Executor::Decide | Executor::Job | Executor::Join => None,
-        });
-        let given = self.contracts.iter().flat_map(|contract| {
-            let said = move |name: &&str| contract.inputs.get(*name);
+        };
+        let given = |contract: &'a JobContract| {
+            let said = |name: &&str| contract.inputs.get(*name);
             PLACES.iter().filter_map(said).map(|value| match value {
                 Value::String(text) => text.clone(),
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                     value.to_string()
                 }
             })
+        };
+        let asked = works(self.node).flat_map(move |work| {
+            let target = work.target.map(ToString::to_string);
+            target.into_iter().chain(agent(work.runs)).chain(given(work.contract))
         });
-        targets.map(ToString::to_string).chain(agents).chain(given)
+        own.chain(agent(&self.node.runs)).chain(asked)
     }
 }
 
@@ -72,14 +83,14 @@ fn asked<'a>(before: &'a Graph, after: &'a Graph, diff: &'a Diff) -> impl Iterat
         let same = |old: &PlanNode| {
             (&old.job_contract, &old.compensation) == (&node.job_contract, &node.compensation)
         };
-        (altered(ordinal) && !before.node(ordinal).is_some_and(same)).then(|| Asked::of(node))
+        (altered(ordinal) && !before.node(ordinal).is_some_and(same)).then_some(Asked { ordinal, node })
     };
     after.numbered().filter_map(asks_anew)
 }
 
 /// Everything that the plan is done on already
 fn known(graph: &Graph) -> BTreeSet<String> {
-    graph.numbered().flat_map(|(_, node)| Asked::of(node).places().collect::<Vec<_>>()).collect()
+    graph.numbered().flat_map(|(ordinal, node)| Asked { ordinal, node }.places()).collect()
 }
 
 /// Whether the patch names a place that the plan does not: only then does anybody have to know what stands there
@@ -88,11 +99,12 @@ pub fn reaches_out(before: &Graph, after: &Graph, diff: &Diff) -> bool {
     asked(before, after, diff).any(|asked| asked.places().any(|place| !known.contains(&place)))
 }
 
-/// Refuses a patch that asks for what only planners ask for, for what nobody does, or for anything beyond `reach`
+/// Refuses a patch that asks for what only planners ask for, for what nobody does, for anything beyond `reach`, or for
+/// what nobody is asked about
 ///
 /// What a chain of patches comes to does not depend on it: it is asked once, when the patch is made.
 pub fn within_reach(before: &Graph, after: &Graph, diff: &Diff, reach: &Reach<'_>) -> Result<(), PatchError> {
-    let known = known(before);
+    let (known, gated) = (known(before), Gated::new(before, after, reach));
     for asked in asked(before, after, diff) {
         may_be_asked(before, &asked)?;
         let node = &asked.node.node_id;
@@ -100,6 +112,8 @@ pub fn within_reach(before: &Graph, after: &Graph, diff: &Diff, reach: &Reach<'_
             .places()
             .filter(|place| !known.contains(place))
             .try_for_each(|place| stands_within(before, node, place, reach))?;
+        works(asked.node).try_for_each(|work| may_be_told(before, node, &work))?;
+        gated.may_bring(&asked)?;
     }
     Ok(())
 }
@@ -114,33 +128,53 @@ fn may_be_asked(before: &Graph, asked: &Asked<'_>) -> Result<(), PatchError> {
         NodeType::Intervention | NodeType::Job | NodeType::Verification | NodeType::Gate | NodeType::Join => {
         }
     }
-    for contract in &asked.contracts {
-        let (node, what) = (node.clone(), contract.capability.clone());
+    for work in works(asked.node) {
+        let (node, what) = (node.clone(), work.contract.capability.clone());
         match capability(&what).map(|known| known.by) {
             Some(Performer::Engine) => return Err(PatchError::Planned { node, what }),
             // It may be done once more, and nothing else may be put there: that was never promoted.
-            Some(Performer::Agent) if what == DEPLOY_HOST && !is_planned(before, contract) => {
+            Some(Performer::Agent) if what == DEPLOY_HOST && !is_planned(before, &work) => {
                 return Err(PatchError::Planned { node, what });
             }
             Some(Performer::Agent | Performer::Job | Performer::Provider) => {}
             None if asked.node.node_type == NodeType::Intervention || asks_for(before, &what) => {}
             None => return Err(PatchError::NoCapability { node, capability: what }),
         }
+        let is_check = asked.node.node_type == NodeType::Verification && !work.undoes;
+        if is_check && !only_looks(before, &work) {
+            let capability = work.contract.capability.clone();
+            return Err(PatchError::Acts { node: asked.node.node_id.clone(), capability });
+        }
     }
     Ok(())
 }
 
-fn contracts(graph: &Graph) -> impl Iterator<Item = &JobContract> {
-    graph.numbered().flat_map(|(_, node)| Asked::of(node).contracts)
+fn planned(graph: &Graph) -> impl Iterator<Item = Work<'_>> {
+    graph.numbered().flat_map(|(_, node)| works(node))
 }
 
-/// Whether the plan says the same of what is deployed where
-fn is_planned(graph: &Graph, contract: &JobContract) -> bool {
-    contracts(graph).any(|it| it.capability == contract.capability && it.inputs == contract.inputs)
+/// Whether the plan has the same deployed to the same target by its agent
+fn is_planned(graph: &Graph, work: &Work<'_>) -> bool {
+    let same = |it: &Work<'_>| {
+        (it.runs, it.target) == (work.runs, work.target)
+            && it.contract.capability == work.contract.capability
+            && it.contract.inputs == work.contract.inputs
+    };
+    planned(graph).any(|it| same(&it))
 }
 
 fn asks_for(graph: &Graph, capability: &str) -> bool {
-    contracts(graph).any(|it| it.capability == capability)
+    planned(graph).any(|it| it.contract.capability == capability)
+}
+
+/// Whether a verification that asks for it leaves everything as it is: gates do not hold verifications as they hold work
+fn only_looks(graph: &Graph, work: &Work<'_>) -> bool {
+    let capability = work.contract.capability.as_str();
+    let planned = |node: &PlanNode| {
+        node.node_type == NodeType::Verification
+            && node.job_contract.as_ref().is_some_and(|it| it.capability == capability)
+    };
+    LOOKS.contains(&capability) || graph.nodes().iter().any(planned)
 }
 
 /// `place` is new to the plan: it has to be of an environment that the plan is about, and not in need of a queue

@@ -23,14 +23,31 @@ fn deploy(target: &str, digest: &str) -> Value {
         "inputs": { "target": target, "digest": digest } })
 }
 
-/// What runs on staging
+/// What runs on staging, behind its gate
 fn plan() -> Graph {
-    let deploys =
-        node(json!({ "node_id": "deploy", "type": "job", "title": "deploy", "target": "target.staging.a",
-        "runs": "agent:target.staging.a", "job_contract": deploy("target.staging.a", "sha256:1") }));
+    let freeze =
+        node(json!({ "node_id": "freeze", "type": "gate", "title": "freeze", "runs": "decide", "gate": {
+        "kind": "freeze_window", "environment": "environment.staging" } }));
+    let deploys = |name: &str, digest: &str, needs: &str| {
+        let target = format!("target.staging.{name}");
+        node(json!({ "node_id": format!("deploy.{name}"), "type": "job", "title": "deploy", "target": target,
+            "runs": format!("agent:{target}"), "depends_on": [needs], "job_contract": deploy(&target, digest) }))
+    };
     let checks = node(json!({ "node_id": "check", "type": "job", "title": "check", "runs": "job",
-        "depends_on": ["deploy"], "job_contract": contract("http.call", json!({})) }));
-    Graph::new(vec![deploys, checks]).unwrap()
+        "depends_on": ["deploy.c"], "job_contract": contract("http.call", json!({})) }));
+    let mut tells = json!({ "node_id": "tell", "type": "job", "title": "tell", "runs": "job",
+        "depends_on": ["deploy.c"], "job_contract": tell("https://a", &["ONE", "TWO"]) });
+    tells["compensation"] = json!({ "runs": "job", "job_contract": tell("https://b", &["THREE"]) });
+    let [a, c] = [deploys("a", "sha256:1", "freeze"), deploys("c", "sha256:1", "deploy.a")];
+    Graph::new(vec![freeze, a, c, checks, node(tells)]).unwrap()
+}
+
+/// Tells `secrets` to `url`
+fn tell(url: &str, secrets: &[&str]) -> Value {
+    let named: Vec<_> = secrets.iter().map(|name| format!("${{{name}}}")).collect();
+    let mut contract = contract("http.call", json!({ "url": url, "headers": { "x": named.join(" ") } }));
+    contract["secrets"] = json!(secrets);
+    contract
 }
 
 fn contract(capability: &str, inputs: Value) -> Value {
@@ -39,7 +56,9 @@ fn contract(capability: &str, inputs: Value) -> Value {
 
 /// What comes of adding `added`, a node without a name
 fn added(mut added: Value) -> Result<(), PatchError> {
-    for (name, value) in [("node_id", json!("new")), ("title", json!("new"))] {
+    for (name, value) in
+        [("node_id", json!("new")), ("title", json!("new")), ("depends_on", json!(["deploy.a"]))]
+    {
         added[name] = value;
     }
     made(&PatchChanges { added: vec![node(added)], ..PatchChanges::default() })
@@ -60,13 +79,20 @@ fn made(changes: &PatchChanges) -> Result<(), PatchError> {
     let targets = [
         target("target.staging.a", "environment.staging", true),
         target("target.staging.b", "environment.staging", false),
+        target("target.staging.c", "environment.staging", false),
         target("target.staging.mine", "environment.staging", true),
         target("target.staging.theirs", "environment.staging", true),
         target("target.production.x", "environment.production", false),
     ];
     let providers = [provider("provider.open", false), provider("provider.alone", true)];
-    let reach =
-        Reach { environment: Some(&staging), exclusive: &held, targets: &targets, providers: &providers };
+    let reach = Reach {
+        environment: Some(&staging),
+        exclusive: &held,
+        targets: &targets,
+        providers: &providers,
+        of_another: false,
+        planned: &before,
+    };
     within_reach(&before, &after, &diff(&before, &after), &reach)
 }
 
@@ -169,4 +195,48 @@ fn what_is_deployed_may_be_deployed_once_more_and_nothing_else() {
     ] {
         assert!(matches!(deploys(target, digest), Err(PatchError::Planned { .. })), "{target} {digest}");
     }
+    // By whom and about what it is done belongs to it, too.
+    for (runs, target) in [("a", "c"), ("c", "a"), ("c", "c")] {
+        let [runs, target] = [runs, target].map(|name| format!("target.staging.{name}"));
+        let node = json!({ "type": "job", "target": target, "runs": format!("agent:{runs}"),
+            "job_contract": deploy("target.staging.a", "sha256:1") });
+        assert!(matches!(added(node), Err(PatchError::Planned { .. })), "{runs} {target}");
+    }
+}
+
+#[test]
+fn a_secret_is_told_to_nobody_whom_the_plan_does_not_tell_it() {
+    let secret =
+        |name: &str| Err(PatchError::Secret { node: "new".parse().unwrap(), secret: name.to_owned() });
+    for (url, secrets, expected) in [
+        ("https://a", &["ONE"][..], Ok(())),
+        ("https://a", &["ONE", "TWO"], Ok(())),
+        ("https://b", &["THREE"], Ok(())),
+        ("https://a", &["THREE"], secret("THREE")),
+        ("https://a", &["ONE", "THREE"], secret("THREE")),
+        ("https://c", &["ONE"], secret("ONE")),
+        ("https://a/else", &["ONE"], secret("ONE")),
+        ("https://a", &["FOUR"], secret("FOUR")),
+    ] {
+        assert_eq!(added(job(tell(url, secrets))), expected, "{url} {secrets:?}");
+        let mut undone = job(contract("http.call", json!({})));
+        undone["compensation"] = json!({ "runs": "job", "job_contract": tell(url, secrets) });
+        assert_eq!(added(undone), expected, "{url} {secrets:?}, undone");
+    }
+    let mut metric = tell("https://a", &["ONE"]);
+    metric["capability"] = json!("verify.metric");
+    assert_eq!(added(job(metric)), secret("ONE"), "by another capability");
+    let mut there = tell("https://a", &["ONE"]);
+    there["inputs"]["target"] = json!("target.staging.a");
+    assert_eq!(added(job(there)), secret("ONE"), "at another target");
+    let mut listed = tell("https://a", &["ONE"]);
+    listed["inputs"]["headers"] = json!({});
+    listed["secrets"] = json!(["FOUR"]);
+    assert_eq!(added(job(listed)), secret("FOUR"), "listed, and named nowhere");
+    let mut named = tell("https://a", &["FOUR"]);
+    named["secrets"] = json!([]);
+    assert_eq!(added(job(named)), secret("FOUR"), "named, and not listed");
+    let mut misplaced = tell("https://a/${ONE}", &["ONE"]);
+    misplaced["inputs"]["headers"] = json!({});
+    assert!(matches!(added(job(misplaced)), Err(PatchError::Misplaced { .. })));
 }
