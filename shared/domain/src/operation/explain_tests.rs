@@ -14,7 +14,7 @@ const NOW: Millis = Millis(1_000_000);
 
 fn node(name: &str, node_type: NodeType, needs: &[&str]) -> PlanNode {
     let decided = matches!(node_type, NodeType::Gate | NodeType::Intervention | NodeType::Evidence);
-    let runs = if decided { Executor::Decide } else { Executor::Job };
+    let runs = if decided || node_type == NodeType::SubOperation { Executor::Decide } else { Executor::Job };
     let mut node = PlanNode::new(name.parse().unwrap(), node_type, name, runs);
     node.depends_on = needs.iter().map(|need| need.parse().unwrap()).collect();
     if node_type == NodeType::Gate {
