@@ -9,6 +9,10 @@ use weir_domain::{
     engine::{NodeRun, Operation, OperationInfo, Terms},
     failure::FailureSummary,
     id::{Id as _, IntentId, OperationId, PlanId},
+    intent::Intent,
+    intervention::{
+        Intervention, InterventionAction, InterventionCause, InterventionStatus, intervention_id,
+    },
     operation::{OperationStatus, OperationType},
     plan::{
         Backoff, Executor, Graph, NodeStatus, NodeType, OnFailure, Plan, PlanContext, PlanNode, PlanSnapshot,
@@ -16,8 +20,9 @@ use weir_domain::{
     },
     time::Millis,
 };
+use weir_edge::{Use, wire::intent::IntentView};
 use weir_orchestration::Clock as _;
-use weir_store::{NodeKey, Table as _, Write};
+use weir_store::{Entity as _, Key, NodeKey, Table as _, Write};
 
 const NODES: usize = 10_000;
 
@@ -133,6 +138,102 @@ async fn put(server: &Server) -> OperationId {
         api.cx.table().node_put(&key, &run(&seed, now)).await.unwrap();
     }
     id
+}
+
+/// Every node waits for a person, who was asked
+async fn suspend(server: &Server, id: OperationId) {
+    let (api, scope) = (&server.shop.api, &server.shop.scope);
+    let operation = api.cx.table().operation_get(scope, id).await.unwrap().unwrap();
+    let info = OperationInfo { operation_id: OperationId::derived(2, "paused"), ..operation.info.clone() };
+    let id = info.operation_id;
+    let running = Operation {
+        status: OperationStatus::Running,
+        finished: false,
+        completed_at: None,
+        info,
+        ..operation
+    };
+    let graph = api.cx.engine().graph_of(&running).await.unwrap();
+    let (hash, actor) = (running.info.graph_hash.clone(), running.info.actor.clone());
+    api.table.transact(&[Write::CreateOperation(Box::new(running))]).await.unwrap();
+    let now = api.clock.now();
+    for seed in graph.seeds() {
+        let node =
+            NodeRun { status: NodeStatus::Waiting, finished_at: None, closed: false, ..run(&seed, now) };
+        let planned = graph.node(seed.ordinal).unwrap();
+        if planned.node_type != NodeType::Join {
+            let asked = Intervention {
+                intervention_id: intervention_id(id, seed.ordinal, 1),
+                operation_id: id,
+                ordinal: seed.ordinal,
+                node_id: planned.node_id.clone(),
+                title: planned.title.clone(),
+                subject: "inspect the fleet".to_owned(),
+                cause: InterventionCause::Failed,
+                attempt: 1,
+                error: node.error.clone(),
+                may: vec![InterventionAction::Retry],
+                replaceable: Vec::new(),
+                inputs: serde_json::Map::new(),
+                status: InterventionStatus::Open,
+                environment: None,
+                requested_by: actor.clone(),
+                graph_hash: hash.clone(),
+                decision: None,
+                created_at: now.into(),
+                ended_at: None,
+            };
+            api.put(scope, &asked).await;
+            api.cx.table().node_put(&NodeKey::new(scope, id, seed.ordinal), &node).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_is_told_whom_an_operation_waits_for_however_many_they_are() {
+    let server = Server::start().await;
+    let id = put(&server).await;
+    suspend(&server, id).await;
+    let id = OperationId::derived(2, "paused").to_string();
+    for line in [["explain", &id].as_slice(), &["operation", "show", &id]] {
+        let told = server.weir("viewer", &[&["--json"], line].concat()).await;
+        let told: Value = serde_json::from_str(told.out.lines().next().unwrap()).unwrap();
+        let waits = told["waits"].as_array().unwrap();
+        let asked: BTreeSet<_> = waits.iter().filter_map(|it| it["intervention_id"].as_str()).collect();
+        assert_eq!(asked.len(), NODES, "{line:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_long_page_is_fetched_from_the_bucket() {
+    let server = Server::start().await;
+    let shop = &server.shop;
+    let body = json!({ "action": "promote", "target_resource_id": "environment.staging", "desired_result": { "release_id": shop.release } });
+    let view: IntentView = shop.api.post("/v1/intents").by("alice").json(&body).send().await.read(201);
+    let key = Key::entity(&shop.scope, Intent::KIND, view.id);
+    let (intent, _) = shop.api.cx.table().read::<Intent>(&key).await.unwrap().unwrap();
+    for number in 0..200 {
+        let inputs = [("note".to_owned(), json!("n".repeat(30_000)))].into_iter().collect();
+        let long = Intent { id: IntentId::derived(2, &format!("{number}")), inputs, ..intent.clone() };
+        shop.api.put(&shop.scope, &long).await;
+    }
+    let long = shop.api.get("/v1/intents?limit=200").by("viewer").send().await;
+    assert_eq!(long.short(), "303");
+    let told = server.weir("viewer", &["--json", "intent", "list", "--limit", "201"]).await;
+    assert!(told.code == 0 && told.out.len() > 6_000_000, "{}", told.err);
+    // The same holds for every other answer whose length the caller cannot bound.
+    for operation in [
+        "plan_list",
+        "plan_template_list",
+        "job_template_list",
+        "workflow_template_list",
+        "workflow_run_list",
+        "operation_timeline",
+        "operation_explain",
+    ] {
+        let entry = crate::ENDPOINTS.iter().find(|entry| entry.route.operation == operation).unwrap();
+        assert!(entry.route.uses.contains(&Use::LargeAnswers), "{operation}");
+    }
 }
 
 #[tokio::test]

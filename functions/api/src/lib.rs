@@ -36,6 +36,7 @@ mod release;
 mod resource;
 mod scenario;
 mod service;
+mod side;
 mod slack;
 mod task;
 mod version;

@@ -278,13 +278,18 @@ async fn runs_on_a_provider_that_is_not_shared_come_one_after_the_other() {
     assert_eq!(run(&api, restore.operation_id).await.status.as_str(), "succeeded", "it was let in");
 }
 
+/// The provider, which all tenants share, is used by one operation at a time
+async fn make_exclusive(api: &TestApi) {
+    let (key, workspace) = (PROVIDER.parse().unwrap(), api.cx.workspace());
+    let mut spec = api.cx.engine().resource_spec(&workspace, &key).await.unwrap().unwrap();
+    spec["exclusive"] = json!(true);
+    api.resource(&workspace, PROVIDER, spec).await;
+}
+
 #[tokio::test]
 async fn whoever_leaves_what_tenants_share_lets_the_next_one_in_whosever_it_is() {
     let (api, _) = open(2).await;
-    let (key, scope) = (PROVIDER.parse().unwrap(), api.cx.workspace());
-    let mut spec = api.cx.engine().resource_spec(&scope, &key).await.unwrap().unwrap();
-    spec["exclusive"] = json!(true);
-    api.resource(&scope, PROVIDER, spec).await;
+    make_exclusive(&api).await;
     let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
     let first: OperationView = ask(&api, fetch.clone()).await.read(201);
     let next: OperationView =
@@ -294,6 +299,28 @@ async fn whoever_leaves_what_tenants_share_lets_the_next_one_in_whosever_it_is()
     let path = format!("/v1/operations/{}", next.operation_id);
     let begun: OperationView = api.get(&path).by("stranger").send().await.read(200);
     assert!(begun.started_at.is_some(), "{begun:?}");
+}
+
+#[tokio::test]
+async fn who_waits_behind_another_tenant_is_not_told_which_operation_that_is() {
+    let (api, _) = open(1).await;
+    make_exclusive(&api).await;
+    let fetch = json!({ "type": "assignments.fetch", "provider": PROVIDER });
+    let by = |name: &'static str| api.post("/v1/assignment-runs").by(name).json(&fetch).send();
+    let theirs: OperationView = by("operator").await.read(201);
+    let own: OperationView = by("stranger").await.read(201);
+    assert_eq!(own.status.as_str(), "queued");
+    let path = format!("/v1/operations/{}", own.operation_id);
+    let shown = api.get(&path).by("stranger").send().await.expect(200);
+    let why = api.get(&format!("{path}/explain")).by("stranger").send().await.expect(200);
+    for told in [&shown, &why] {
+        assert!(!told.to_string().contains(&theirs.operation_id.to_string()), "{told}");
+        assert_eq!(told["queued_behind"], json!([{ "resource": PROVIDER, "before": 1 }]));
+    }
+    let phase = format!("waits for an operation of another tenant to leave {PROVIDER}");
+    assert_eq!(shown["current_phase"], json!(phase));
+    assert_eq!((&why["held"]["kind"], &why["commands"]), (&json!("queued"), &Value::Null));
+    assert_eq!(why["earliest"]["after_held"], json!(true));
 }
 
 #[tokio::test]

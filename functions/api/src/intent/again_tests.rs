@@ -1,12 +1,15 @@
 //! Intents that nothing runs yet: planned again, and taken back
 
-use crate::{cli_tests::Server, fixture::Shop};
+use crate::{
+    cli_tests::Server,
+    fixture::{Shop, example},
+};
 use serde_json::{Value, json};
 use weir_domain::{
     intent::IntentStatus,
     plan::{PlanStatus, PlanStatus::Superseded},
 };
-use weir_edge::wire::{intent::IntentView, plan::PlanView};
+use weir_edge::wire::{definition::DefinitionPlanView, intent::IntentView, plan::PlanView};
 use weir_testkit::api::Reply;
 
 async fn wanted(shop: &Shop) -> IntentView {
@@ -130,4 +133,22 @@ async fn what_is_not_wanted_any_more_cannot_be_started() {
     assert_eq!(again.status, IntentStatus::Cancelled);
     assert_eq!(ask(shop, "developer", &intent, "plan", &json!({})).await.short(), "409 not-allowed-now");
     assert!(shop.audited().await.contains(&"developer intent.cancel".to_owned()));
+}
+
+#[tokio::test]
+async fn a_change_of_the_definition_is_taken_back_by_those_who_may_ask_for_one() {
+    let shop = Shop::open().await;
+    let api = &shop.api;
+    let digest = api.cx.ledger().definition_put(example().to_vec().unwrap()).await.unwrap();
+    let body = json!({ "definition": digest });
+    let planned: DefinitionPlanView =
+        api.post("/v1/definition/plans").by("root").json(&body).send().await.read(201);
+    let path = format!("/v1/plans/{}", planned.plan_id.unwrap());
+    let plan: PlanView = api.get(&path).by("root").send().await.read(200);
+    let path = format!("/v1/intents/{}/cancel", plan.plan.intent_id);
+    let cancel = |by: &'static str| api.post(&path).by(by).json(&json!({})).send();
+    let refused = cancel("root-manager").await;
+    assert_eq!(refused.short(), "403 forbidden");
+    assert!(refused.body["detail"].as_str().unwrap().contains("`definition:plan`"), "{}", refused.body);
+    assert_eq!(cancel("root").await.read::<IntentView>(200).status, IntentStatus::Cancelled);
 }

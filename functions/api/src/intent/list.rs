@@ -5,7 +5,7 @@ use serde::Deserialize;
 use strum::VariantArray as _;
 use weir_domain::intent::{Intent, IntentStatus};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     page::{self, page},
     wire::{intent::IntentView, page::Page},
 };
@@ -33,6 +33,7 @@ impl Endpoint for IntentList {
         operation: "intent_list",
         permission: "intent:read",
         summary: "Lists what was wanted, the newest first",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;

@@ -9,6 +9,7 @@ use weir_domain::{
 use weir_edge::wire::{
     operation::{OperationView, WaitKind},
     page::Page,
+    workflow::StepRun,
 };
 use weir_testkit::api::Reply;
 
@@ -174,6 +175,14 @@ async fn inputs_that_a_person_replaces_are_what_the_next_attempt_is_given() {
     shop.job(id, "verify.stg-1", false).await;
     let again = open(&shop).await.remove(0);
     assert_eq!((again.attempt, &again.inputs["path"]), (2, &json!("/other")));
+    // Each attempt is shown with what it was given, whatever the ones after it were given.
+    let body = json!({ "action": "replace_inputs", "inputs": { "path": "/third" } });
+    decide(&shop, "bob", &again, body).await.expect(201);
+    let path = format!("/v1/workflow-runs/{id}/steps");
+    let steps: Page<StepRun> = shop.api.get(&path).by("viewer").send().await.read(200);
+    let of_verify = steps.items.iter().filter(|step| step.node_id.as_str() == "verify.stg-1");
+    let given: Vec<_> = of_verify.map(|step| (step.attempt_number, &step.inputs["path"])).collect();
+    assert_eq!(given, [(1, &planned.inputs["path"]), (2, &json!("/other")), (3, &json!("/third"))]);
 }
 
 #[tokio::test]

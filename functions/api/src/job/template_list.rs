@@ -3,7 +3,7 @@
 use crate::{recipes::Recipes, walk::walk_kind};
 use weir_domain::definition::address::Kind;
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     page::PageQuery,
     wire::{page::Page, scenario::TemplateView},
 };
@@ -17,6 +17,7 @@ impl Endpoint for JobTemplateList {
         operation: "job_template_list",
         permission: "template:read",
         summary: "Lists job templates, those of the tenant and of its workspace: the jobs that templates share",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;

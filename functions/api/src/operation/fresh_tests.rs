@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use weir_domain::{
     failure::FailureSummary,
     id::OperationId,
-    operation::{Freshness, RunOutcome},
+    operation::{Freshness, OperationStatus, RunOutcome},
     plan::NodeStatus,
     time::Millis,
 };
@@ -51,6 +51,27 @@ async fn who_shows_that_he_lives_is_not_stale_however_long_it_takes() {
     assert!(alive.updated_at.millis() <= shop.api.clock.now(), "a lease is no move");
     shop.api.clock.advance(Millis::from_secs(3_700));
     assert_eq!(run(&shop, operation).await.freshness, Freshness::LikelyStale);
+}
+
+#[tokio::test]
+async fn what_nobody_has_begun_is_stale_unless_it_waits_for_an_agent_or_for_its_turn() {
+    let shop = Shop::open().await;
+    let operation = promote(&shop).await;
+    let later = Millis::from_secs(3_700);
+    shop.api.clock.advance(later);
+    assert_eq!(run(&shop, operation).await.freshness, Freshness::FreshActive, "an agent has yet to come");
+    shop.deploy("stg-1").await;
+    assert_eq!(shop.nodes(operation).await["verify.stg-1"], NodeStatus::Ready);
+    assert_eq!(run(&shop, operation).await.freshness, Freshness::FreshActive);
+    shop.api.clock.advance(later);
+    let stuck = run(&shop, operation).await;
+    assert_eq!(stuck.freshness, Freshness::LikelyStale, "no worker took it: {:?}", stuck.status);
+    let mut copy = shop.api.cx.table().operation_get(&shop.scope, operation).await.unwrap().unwrap();
+    copy.info.operation_id = weir_domain::id::Id::new(shop.api.clock.now().0, 99);
+    copy.status = OperationStatus::Queued;
+    let id = copy.info.operation_id;
+    shop.api.cx.table().transact(&[weir_store::Write::CreateOperation(Box::new(copy))]).await.unwrap();
+    assert_eq!(run(&shop, id).await.freshness, Freshness::FreshActive, "it waits for its turn");
 }
 
 #[tokio::test]

@@ -69,8 +69,7 @@ impl Endpoint for OperationGet {
 /// What an operation that has not begun waits for
 async fn queued(cx: &Cx, operation: &Operation, shown: &mut OperationView) -> Result<(), Problem> {
     let behind = behind(cx, operation).await?;
-    let words = behind.iter().map(|it| format!("{} to leave {}", it.operation_id, it.resource));
-    let words: Vec<_> = words.collect();
+    let words: Vec<_> = behind.iter().map(|it| format!("{} to leave {}", it.who(), it.resource)).collect();
     if !words.is_empty() {
         shown.current_phase = format!("waits for {}", words.join(", "));
     }
@@ -79,14 +78,16 @@ async fn queued(cx: &Cx, operation: &Operation, shown: &mut OperationView) -> Re
 }
 
 /// The resources that an operation waits for before it begins, each with who has to leave it first
+///
+/// Tenants wait for each other where a resource is the workspace's: whose operations the others' are is not told.
 pub(super) async fn behind(cx: &Cx, operation: &Operation) -> Result<Vec<QueuedBehind>, Problem> {
-    let behind = cx.engine().behind(operation).await?.into_iter();
-    let seen = behind.map(|it| QueuedBehind {
-        resource: it.resource,
-        operation_id: it.operation,
-        before: it.before,
-    });
-    Ok(seen.collect())
+    let mut seen = Vec::new();
+    for it in cx.engine().behind(operation).await? {
+        let own = cx.table().operation_get(&operation.info.scope, it.operation).await?;
+        let operation_id = own.map(|own| own.info.operation_id);
+        seen.push(QueuedBehind { resource: it.resource, operation_id, before: it.before });
+    }
+    Ok(seen)
 }
 
 /// The packets that were written for it, the earliest first

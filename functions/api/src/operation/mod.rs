@@ -1,5 +1,8 @@
 //! Operations: plans that run
 
+mod ahead;
+#[cfg(test)]
+mod ahead_tests;
 mod cancel;
 mod create;
 mod explain;
@@ -11,6 +14,7 @@ mod get;
 #[cfg(test)]
 mod hold_tests;
 mod list;
+mod looked;
 mod pause;
 #[cfg(test)]
 mod queue_tests;

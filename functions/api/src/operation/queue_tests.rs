@@ -49,7 +49,7 @@ async fn operations_on_an_exclusive_resource_run_in_the_order_in_which_they_came
     let waits = shop.operation(third).await;
     assert_eq!(
         (waits.status, waits.queued_behind[0].operation_id, waits.queued_behind[0].before),
-        (OperationStatus::Queued, second, 2)
+        (OperationStatus::Queued, Some(second), 2)
     );
     assert_eq!(waits.current_phase, format!("waits for {second} to leave target.staging.stg-1"));
     let path = format!("/v1/operations/{second}/explain");
@@ -90,7 +90,7 @@ async fn a_queued_operation_is_cancelled_without_its_turn_and_without_running() 
     assert_eq!(shop.nodes(second).await["look"], NodeStatus::Skipped);
     shop.end(second).await;
     assert_eq!(status(&shop, second).await, OperationStatus::Cancelled);
-    assert_eq!(shop.operation(third).await.queued_behind[0].operation_id, first, "it moved up");
+    assert_eq!(shop.operation(third).await.queued_behind[0].operation_id, Some(first), "it moved up");
     assert_eq!(shop.nodes(first).await["look"], NodeStatus::Ready);
     shop.job(first, "look", true).await;
     shop.end(first).await;

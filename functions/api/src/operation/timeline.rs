@@ -47,7 +47,7 @@ impl Endpoint for OperationTimeline {
         operation: "operation_timeline",
         permission: "operation:read",
         summary: "Shows what happened in an operation: what was done to it, then what its nodes did; each page the earliest first",
-        uses: &[Use::TableRead, Use::ObjectsRead("plans/")],
+        uses: &[Use::TableRead, Use::ObjectsRead("plans/"), Use::LargeAnswers],
         ..Route::GET
     };
     type Path = OperationPath;

@@ -5,7 +5,7 @@ use weir_domain::{
     engine::{NodeRun, Operation},
     id::DeploymentId,
     operation::{OperationStatus, Shown, shown_status},
-    plan::{Graph, NodeId, NodeStatus, NodeType, PlanNode},
+    plan::{Executor, Graph, NodeId, NodeStatus, NodeType, PlanNode},
     time::Millis,
 };
 use weir_edge::wire::operation::{NodeView, OperationView, Wait};
@@ -36,7 +36,7 @@ pub(super) fn view(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Ope
     let info = &operation.info;
     let status = shown(operation, nodes);
     let moved = last_moved(operation, nodes);
-    let alive = last_sign_of_life(nodes, now).map_or(moved, |at| at.max(moved));
+    let alive = last_sign_of_life(operation, nodes, now).map_or(moved, |at| at.max(moved));
     OperationView {
         operation_id: info.operation_id,
         operation_type: info.operation_type,
@@ -91,11 +91,16 @@ pub(super) fn was_reconciled(operation: &Operation) -> bool {
     operation.failure_summary.as_ref().is_some_and(|failure| failure.reconciled)
 }
 
-/// Until when whoever works is known to be alive; what waits for a call from outside does as it should
-fn last_sign_of_life(nodes: &[NodeRun], now: Millis) -> Option<Millis> {
+/// Until when whoever works is known to be alive; what waits for a call from outside, for an agent or for its turn
+/// does as it should
+fn last_sign_of_life(operation: &Operation, nodes: &[NodeRun], now: Millis) -> Option<Millis> {
+    if operation.status == OperationStatus::Queued {
+        return Some(now);
+    }
     let sign = |node: &NodeRun| match node.status {
         NodeStatus::Running => node.lease_until,
         _ if node.waits_for_callback() => Some(now),
+        NodeStatus::Ready if matches!(node.terms.runs, Executor::Agent(_)) => Some(now),
         NodeStatus::Pending
         | NodeStatus::Ready
         | NodeStatus::Waiting

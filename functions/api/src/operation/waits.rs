@@ -1,5 +1,6 @@
 //! What a node waits for, who can end that, and since when
 
+use crate::side::side_by_side;
 use std::collections::BTreeMap;
 use weir_domain::{
     definition::address::Address,
@@ -56,15 +57,18 @@ impl Facts {
             interventions: BTreeMap::new(),
             agents: Vec::new(),
         };
-        for node in nodes.iter().filter(|node| node.awaits_person()) {
+        let by_hand = nodes.iter().filter(|node| node.awaits_person()).map(|node| async move {
             let id = intervention_id(operation.info.operation_id, node.ordinal, node.attempt);
             let found = cx.table().read::<Intervention>(&Key::entity(scope, Intervention::KIND, id)).await?;
-            facts.interventions.extend(found.map(|(found, _)| (node.ordinal, found)));
-        }
-        for node in nodes.iter().filter(|node| node.status == NodeStatus::Waiting) {
+            Ok(found.map(|(found, _)| (node.ordinal, found)))
+        });
+        facts.interventions.extend(side_by_side(by_hand.collect()).await?.into_iter().flatten());
+        let waiting = nodes.iter().filter(|node| node.status == NodeStatus::Waiting);
+        let gates = waiting.map(|node| async move {
             let asked = ask(cx.engine(), operation, graph, node.ordinal).await?;
-            facts.gates.extend(asked.map(|asked| (node.ordinal, asked)));
-        }
+            Ok(asked.map(|asked| (node.ordinal, asked)))
+        });
+        facts.gates.extend(side_by_side(gates.collect()).await?.into_iter().flatten());
         let unclaimed = |node: &NodeRun| {
             node.status == NodeStatus::Ready && matches!(node.terms.runs, Executor::Agent(_))
         };

@@ -1,20 +1,17 @@
 //! `GET /v1/plans`
 
 use super::with_run;
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use crate::side::side_by_side;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use strum::VariantArray as _;
 use weir_domain::plan::{Plan, PlanStatus};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     page::size,
     wire::{page::Page, plan::PlanRecord},
 };
 use weir_store::{Entity as _, Key, Query};
-
-/// How many plans' operations are looked for at once
-const PARALLEL: usize = 16;
 
 /// Lists plans, the newest first
 pub struct PlanList;
@@ -38,6 +35,7 @@ impl Endpoint for PlanList {
         operation: "plan_list",
         permission: "plan:read",
         summary: "Lists plans without their graphs, the newest first",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;
@@ -52,8 +50,8 @@ impl Endpoint for PlanList {
         let query = Query::Lists(lists.collect());
         let found = cx.table().list::<Plan>(&query, wanted.cursor.as_deref(), size(wanted.limit));
         let (plans, next_cursor) = found.await?;
-        let looks: Vec<_> = plans.into_iter().map(|plan| with_run(cx, &call.scope, plan)).collect();
-        let items = stream::iter(looks).buffered(PARALLEL).try_collect().await?;
+        let looks = plans.into_iter().map(|plan| with_run(cx, &call.scope, plan));
+        let items = side_by_side(looks.collect()).await?;
         Ok(Page { items, next_cursor }.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{recipes::Recipes, workflow::templates};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     page::PageQuery,
     wire::{page::Page, scenario::TemplateView},
 };
@@ -16,6 +16,7 @@ impl Endpoint for PlanTemplateList {
         operation: "plan_template_list",
         permission: "template:read",
         summary: "Lists plan templates: built-in ones, then those of the tenant and of its workspace, with the contracts of their steps",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;

@@ -8,7 +8,7 @@ pub(crate) mod tests;
 pub use list::ProjectionList;
 pub use rebuild::ProjectionRebuild;
 
-use futures::{StreamExt as _, TryStreamExt as _, stream};
+use crate::side::side_by_side;
 use weir_domain::{
     delivery::{Deployed, Promotion, PromotionStatus},
     scope::Scope,
@@ -21,11 +21,11 @@ use weir_store::{Entity as _, Key, Query};
 /// The newest promotions that the services index is compared with where its rows are only shown
 const SHOWN: usize = 20;
 
+/// The newest promotions that it is compared with where projections are listed: more take longer than a function may
+const LISTED: usize = 1_000;
+
 /// Promotions that are read at a time
 const PAGE: usize = 100;
-
-/// How many of them are compared at once
-const PARALLEL: usize = 16;
 
 /// How far the rows of the definition have come
 pub(crate) async fn resources(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
@@ -44,17 +44,18 @@ pub(crate) async fn services(cx: &Cx, scope: &Scope, now: Millis) -> Result<Proj
     Ok(compared(&compare(cx, scope, newest).await?, now))
 }
 
-/// The same by every promotion that ended well
-pub(crate) async fn all_services(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
+/// The same by many more of them
+pub(crate) async fn listed_services(cx: &Cx, scope: &Scope, now: Millis) -> Result<ProjectionView, Problem> {
     let (mut seen, mut after) = (Vec::new(), None::<String>);
-    loop {
+    while seen.len() < LISTED {
         let (found, next) = promotions(cx, scope, after.as_deref(), PAGE).await?;
         seen.extend(compare(cx, scope, found).await?);
         if next.is_none() {
-            return Ok(compared(&seen, now));
+            break;
         }
         after = next;
     }
+    Ok(compared(&seen, now))
 }
 
 /// What happened in operations: told from their own items whenever somebody asks, so never behind them
@@ -83,10 +84,9 @@ async fn compare(
         let row = cx.table().read::<Deployed>(&key).await?.map(|(row, _)| row);
         let operation = cx.table().operation_get(scope, promotion.workflow_run_id).await?;
         let ended = operation.and_then(|operation| operation.completed_at);
-        Ok::<_, Problem>((ended, row.map(|row| row.deployed_at)))
+        Ok((ended, row.map(|row| row.deployed_at)))
     });
-    let looks: Vec<_> = looks.collect();
-    stream::iter(looks).buffered(PARALLEL).try_collect().await
+    side_by_side(looks.collect()).await
 }
 
 fn compared(seen: &[(Option<Millis>, Option<Time>)], now: Millis) -> ProjectionView {

@@ -5,7 +5,10 @@ use weir_domain::{definition::bundle::Bundle, id::OperationId, scope::Scope, tim
 use weir_edge::wire::operation::OperationView;
 use weir_orchestration::{Clock as _, delivery::Origin, jobs::JobEnd};
 use weir_store::{Key, Record, ResourceRow, Write};
-use weir_testkit::TestApi;
+use weir_testkit::{
+    TestApi,
+    life::{Death, Life, Point},
+};
 
 /// Runs every job that is sent, until there is none left, and ends the operation
 pub(crate) async fn run(api: &TestApi, operation: OperationId) -> OperationView {
@@ -67,15 +70,19 @@ fn changed(bundle: &Bundle) -> Bundle {
 /// An API to which the example was applied, and one change of it after that
 async fn applied() -> TestApi {
     let api = TestApi::new(crate::ENDPOINTS).await;
-    let first = apply(&api, &example()).await;
+    apply_twice(&api).await;
+    api
+}
+
+async fn apply_twice(api: &TestApi) {
+    let first = apply(api, &example()).await;
     assert!(first.summary_counts["resources_created"] > 5 && first.summary_counts["groups_applied"] >= 1);
     api.clock.advance(Millis::from_secs(5));
-    let second = apply(&api, &changed(&example())).await;
+    let second = apply(api, &changed(&example())).await;
     assert_eq!(
         (second.summary_counts["resources_updated"], second.summary_counts["resources_created"]),
         (1, 0)
     );
-    api
 }
 
 async fn tampered(api: &TestApi, scope: &Scope, address: &str, change: impl FnOnce(&mut ResourceRow)) {
@@ -145,4 +152,55 @@ async fn one_rebuild_is_under_way_at_a_time_and_it_is_the_workspaces() {
     let first: OperationView = ask("root").await.read(201);
     let second: OperationView = ask("root").await.read(200);
     assert_eq!(first.operation_id, second.operation_id);
+}
+
+/// The resources of two kinds as a reader is given them, by address
+async fn read(api: &TestApi) -> BTreeMap<String, Value> {
+    let mut found = BTreeMap::new();
+    for kind in ["scenario", "template"] {
+        let page: Value = api.get(&format!("/v1/resources?kind={kind}")).by("root").send().await.expect(200);
+        for item in page["items"].as_array().unwrap() {
+            found.insert(item["address"].as_str().unwrap().to_owned(), item.clone());
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn whoever_reads_while_rows_are_made_again_is_given_what_was_right_all_the_time() {
+    let wrong = "template.deploy-host";
+    for nth in 1.. {
+        let point = Point { function: "rebuild", op: "transact", nth };
+        let life = Life::ending_at([(point, Death::After)].into());
+        let api = TestApi::dying(crate::ENDPOINTS, life).await;
+        apply_twice(&api).await;
+        rebuild(&api).await;
+        let (right, rows_then) = (read(&api).await, rows(&api));
+        tampered(&api, &api.cx.workspace(), wrong, |row| row.spec = json!({ "nodes": [] })).await;
+        let made_up = "template.made-up";
+        tampered(&api, &api.cx.workspace(), wrong, |row| row.address = made_up.parse().unwrap()).await;
+        let before = read(&api).await;
+        let asked = api.post("/v1/projections/rebuild").by("root").json(&json!({})).send().await;
+        let operation = asked.read::<OperationView>(201).operation_id;
+        let engine = api.cx.engine();
+        engine.begin(&api.cx.workspace(), operation, "token".to_owned()).await.unwrap();
+        let (job, delay) = std::mem::take(&mut api.cloud.told().jobs).remove(0);
+        api.clock.advance(delay);
+        let whole = api.life.run("rebuild", engine.run_job(&job, "worker")).await;
+        // It stands still after one of its writes: that is what somebody sees who reads then.
+        let now = read(&api).await;
+        for (address, item) in &right {
+            let told = &now[address];
+            assert!(told == item || (address == wrong && *told == before[address]), "{nth}: {told}");
+        }
+        assert!(now.keys().all(|address| right.contains_key(address) || address == made_up), "{nth}");
+        if whole.is_some() {
+            assert!(nth > 2 && now == right, "{nth}");
+            return;
+        }
+        api.clock.advance(Millis::from_secs(120));
+        engine.reconcile().await.unwrap();
+        run(&api, operation).await;
+        assert_eq!(rows(&api), rows_then, "{nth}: the next attempt goes on");
+    }
 }

@@ -8,6 +8,8 @@ use weir_domain::{
 };
 use weir_edge::wire::{
     operation::OperationView,
+    page::Page,
+    projection::ProjectionView,
     service::{ReleaseTimeline, ServiceView},
 };
 use weir_orchestration::Clock as _;
@@ -144,7 +146,7 @@ async fn an_attempt_goes_on_where_the_one_before_it_came_to() {
 }
 
 #[tokio::test]
-async fn projections_say_how_far_they_have_come_whatever_was_promoted_since() {
+async fn projections_say_how_far_they_have_come_by_the_newest_thousand_promotions() {
     let shop = Shop::open().await;
     shop.stage(shop.release).await;
     let table = shop.api.cx.table();
@@ -152,25 +154,36 @@ async fn projections_say_how_far_they_have_come_whatever_was_promoted_since() {
     table.transact(&[Write::Delete { key: key(&shop), expected }]).await.unwrap();
     let promotion = Key::entity(&shop.scope, "promotion", row.promotion_id);
     let (promotion, _) = table.read::<Promotion>(&promotion).await.unwrap().unwrap();
-    for number in 0..30 {
-        let id = PromotionId::derived(shop.api.clock.now().0 + number, "later");
-        let target_environment_id = "environment.production".parse().unwrap();
-        let other = Promotion {
-            id,
-            target_environment_id,
-            workflow_run_id: OperationId::derived(1, "none"),
-            ..promotion.clone()
-        };
-        shop.api.put(&shop.scope, &other).await;
-    }
-    let all = shop.api.get("/v1/projections").by("viewer").send().await.expect(200);
-    let told: Vec<_> = all["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|it| (it["name"].as_str().unwrap(), &it["behind"]))
-        .collect();
-    assert_eq!(told, [("resources", &json!(0)), ("services", &json!(1)), ("timelines", &json!(0))]);
+    let put = async |numbers: std::ops::Range<i64>| {
+        for number in numbers {
+            let id = PromotionId::derived(shop.api.clock.now().0 + number, "later");
+            let target_environment_id = "environment.production".parse().unwrap();
+            let other = Promotion {
+                id,
+                target_environment_id,
+                workflow_run_id: OperationId::derived(1, "none"),
+                ..promotion.clone()
+            };
+            shop.api.put(&shop.scope, &other).await;
+        }
+    };
+    let told = async |query: &str| -> Vec<(String, u64)> {
+        let path = format!("/v1/projections{query}");
+        let page: Page<ProjectionView> = shop.api.get(&path).by("viewer").send().await.read(200);
+        page.items.into_iter().map(|it| (it.name, it.behind)).collect()
+    };
+    let all = |behind| {
+        [("resources", 0), ("services", behind), ("timelines", 0)].map(|(name, it)| (name.to_owned(), it))
+    };
+    put(0..30).await;
+    assert_eq!(told("").await, all(1));
+    let [resources, services, timelines] = all(1);
+    assert_eq!(told("?limit=2").await, [resources, services]);
+    assert_eq!(told("?limit=2&cursor=services").await, [timelines]);
+    let wrong = shop.api.get("/v1/projections?cursor=x").by("viewer").send().await;
+    assert_eq!(wrong.short(), "400 invalid-query");
+    put(30..1_001).await;
+    assert_eq!(told("").await, all(0), "what was long ago is not looked at again");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use weir_domain::{
     scope::Scope,
 };
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Nothing, Problem, Route, Use,
     page::size,
     wire::{page::Page, workflow::WorkflowRun},
 };
@@ -43,6 +43,7 @@ impl Endpoint for WorkflowRunList {
         operation: "workflow_run_list",
         permission: "workflow:read",
         summary: "Lists workflow runs, the newest first",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;

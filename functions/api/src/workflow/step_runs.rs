@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use weir_domain::{
     engine::{NodeRun, Operation},
     id::TaskId,
-    plan::{Executor, Graph, NodeStatus, NodeType, PlanNode, segment_of},
+    intervention::{Intervention, intervention_id},
+    plan::{Executor, Graph, JobContract, NodeStatus, NodeType, PlanNode, segment_of},
     planner::ASSIGNMENTS_RESTORE,
 };
 use weir_edge::{
@@ -15,6 +16,7 @@ use weir_edge::{
     page::size,
     wire::{page::Page, workflow::StepRun},
 };
+use weir_store::{Entity as _, Key};
 
 /// How many bytes of steps one page holds, or little more: Lambda answers with 6 MB at most
 const BYTES_MAX: usize = 2 << 20;
@@ -129,7 +131,7 @@ async fn step(
     let past = node.past.iter().find(|past| past.attempt == attempt && !is_present);
     let inputs = match &planned.job_contract {
         Some(contract) if is_present => cx.engine().contract_of(&info.scope, node, contract).await?.inputs,
-        Some(contract) => contract.inputs.clone(),
+        Some(contract) => given_then(cx, operation, node, attempt, contract).await?.inputs,
         None => Map::new(),
     };
     let works = matches!(node.terms.runs, Executor::Job | Executor::Agent(_)) && attempt > 0;
@@ -151,6 +153,29 @@ async fn step(
         completed_at: if is_present { node.finished_at } else { past.map(|past| past.ended_at) }
             .map(Into::into),
     })
+}
+
+/// What an attempt that another one followed was given: the inputs that a person replaced before it, over the plan's
+async fn given_then(
+    cx: &Cx,
+    operation: &Operation,
+    node: &NodeRun,
+    attempt: u32,
+    contract: &JobContract,
+) -> Result<JobContract, Problem> {
+    if node.inputs_from.is_none() {
+        return Ok(contract.clone());
+    }
+    let info = &operation.info;
+    for before in (1..attempt).rev() {
+        let id = intervention_id(info.operation_id, node.ordinal, before);
+        let found =
+            cx.table().read::<Intervention>(&Key::entity(&info.scope, Intervention::KIND, id)).await?;
+        if let Some((found, _)) = found {
+            return Ok(found.applied_to(contract)); // it holds what those before it replaced, too
+        }
+    }
+    Ok(contract.clone())
 }
 
 /// What an attempt gave. One that puts assignments back says what became of each, however it ended

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use weir_domain::{definition::address::Kind, scope::Scope};
 use weir_edge::{
-    Answer, Call, Cx, Endpoint, Kind as ProblemKind, Nothing, Problem, Route,
+    Answer, Call, Cx, Endpoint, Kind as ProblemKind, Nothing, Problem, Route, Use,
     page::size,
     wire::{page::Page, workflow::WorkflowTemplate},
 };
@@ -35,6 +35,7 @@ impl Endpoint for WorkflowTemplateList {
         operation: "workflow_template_list",
         permission: "workflow:read",
         summary: "Lists workflow templates: built-in ones, then those of the tenant and of its workspace",
+        uses: &[Use::TableRead, Use::LargeAnswers],
         ..Route::GET
     };
     type Path = Nothing;

@@ -19,8 +19,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Opens {
     /// At this time, by itself
     At(Millis),
-    /// As soon as somebody, or something, has done what it waits for
-    Somebody,
+    /// As soon as somebody, or something, has done what it waits for: not before this time
+    Somebody(Millis),
     /// It will not
     Never,
 }
@@ -31,7 +31,7 @@ impl Opens {
         match answer.earliest {
             Earliest::Now {} => Self::At(at),
             Earliest::At { at: opens } => Self::At(at.max(opens.millis())),
-            Earliest::Unknown {} => Self::Somebody,
+            Earliest::Unknown {} => Self::Somebody(at),
             Earliest::Never {} => Self::Never,
         }
     }
@@ -56,15 +56,16 @@ pub enum Held {
     },
     /// Others use what it needs for itself alone: it begins when they have left it
     Queued {
-        /// The operations right before it, one for each resource
+        /// The operations right before it, one for each resource; those of other tenants are not named
         behind: Vec<OperationId>,
     },
     /// Its nodes are being put
     Beginning {},
 }
 
-/// What holds the operation as a whole, if it has not ended; `behind`: who has to leave what it needs for itself alone
-pub fn held(operation: &Operation, behind: &[OperationId]) -> Option<Held> {
+/// What holds the operation as a whole, if it has not ended; `behind`: who has to leave what it needs for itself alone,
+/// nameless where it belongs to another tenant
+pub fn held(operation: &Operation, behind: &[Option<OperationId>]) -> Option<Held> {
     let by = |who: &Option<String>| who.clone().unwrap_or_else(|| "somebody".to_owned());
     if !operation.is_active() {
         None
@@ -74,7 +75,7 @@ pub fn held(operation: &Operation, behind: &[OperationId]) -> Option<Held> {
         let since = operation.paused_at.map(Into::into);
         Some(Held::Paused { by: by(&operation.paused_by), since })
     } else if !operation.materialised && !behind.is_empty() {
-        Some(Held::Queued { behind: behind.to_vec() })
+        Some(Held::Queued { behind: behind.iter().flatten().copied().collect() })
     } else if !operation.materialised {
         Some(Held::Beginning {})
     } else {
@@ -89,7 +90,8 @@ pub struct EarliestStart {
     pub node_id: NodeId,
     /// Not before this
     pub at: Time,
-    /// Only after these have been decided or done by somebody or something: gates, manual steps, failed nodes
+    /// Only after these have been decided or done by somebody or something: gates, manual steps, failed nodes, nodes
+    /// whose operation waits for that
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<NodeId>,
     /// Only after work that is under way now has ended, and nobody knows when that will be
@@ -112,10 +114,14 @@ struct From {
     unserved: bool,
 }
 
+/// When each node could have ended; none where it never does
+type Ends = BTreeMap<u32, Option<From>>;
+
 /// The earliest time at which the next piece of work could begin; none where nothing is left that could
 ///
 /// Computed forward over the plan: what waits for people is taken to be done at once, a gate that opens by itself at
-/// the first time from which on it does, and work that runs to end now. So it is a lower bound, and `after` and
+/// the first time from which on it does, and work that runs to end now. `opens` is asked for gates and for nodes whose
+/// operation is under way. So it is a lower bound, and `after` and
 /// `after_running` say on what it rests. What holds the operation as a whole, and a target that no agent serves now, end
 /// at once, too, and are said; of one that is to end nothing further begins.
 pub fn earliest_start(
@@ -131,7 +137,51 @@ pub fn earliest_start(
         Some(Held::Paused { .. } | Held::Queued { .. }) => true,
         Some(Held::Beginning {}) | None => false,
     };
-    let mut ends: BTreeMap<u32, Option<From>> = BTreeMap::new();
+    let (_, best) = forward(graph, nodes, opens, is_served, now);
+    let (from, ordinal) = best?;
+    let name = |ordinal: &u32| graph.node(*ordinal).map(|node| node.node_id.clone());
+    Some(EarliestStart {
+        node_id: name(&ordinal)?,
+        at: from.at.into(),
+        after: from.after.iter().filter_map(name).collect(),
+        after_running: from.running,
+        after_held,
+        after_agent: from.unserved,
+    })
+}
+
+/// The earliest time at which the whole operation could have ended well, by the same reckoning: work takes no time
+pub fn earliest_end(
+    graph: &Graph,
+    nodes: &BTreeMap<u32, &NodeRun>,
+    held: Option<&Held>,
+    opens: impl Fn(u32, Millis) -> Opens,
+    is_served: impl Fn(&PlanNode) -> bool,
+    now: Millis,
+) -> Opens {
+    let is_held = match held {
+        Some(Held::Ending { .. }) => return Opens::Never,
+        Some(Held::Paused { .. } | Held::Queued { .. }) => true,
+        Some(Held::Beginning {}) | None => false,
+    };
+    let (ends, _) = forward(graph, nodes, opens, is_served, now);
+    let all: BTreeSet<u32> = graph.living().map(|(ordinal, _)| ordinal).collect();
+    match begins(&all, &ends, now) {
+        Some(end) if is_held || end.unserved || !end.after.is_empty() => Opens::Somebody(end.at),
+        Some(end) => Opens::At(end.at),
+        None => Opens::Never,
+    }
+}
+
+/// When each node could have ended, and the work that could begin first
+fn forward(
+    graph: &Graph,
+    nodes: &BTreeMap<u32, &NodeRun>,
+    opens: impl Fn(u32, Millis) -> Opens,
+    is_served: impl Fn(&PlanNode) -> bool,
+    now: Millis,
+) -> (Ends, Option<(From, u32)>) {
+    let mut ends = Ends::new();
     let mut best: Option<(From, u32)> = None;
     for ordinal in graph.in_order() {
         let Some(plan_node) = graph.node(ordinal) else { continue };
@@ -154,16 +204,7 @@ pub fn earliest_start(
         };
         ends.insert(ordinal, end);
     }
-    let (from, ordinal) = best?;
-    let name = |ordinal: &u32| graph.node(*ordinal).map(|node| node.node_id.clone());
-    Some(EarliestStart {
-        node_id: name(&ordinal)?,
-        at: from.at.into(),
-        after: from.after.iter().filter_map(name).collect(),
-        after_running: from.running,
-        after_held,
-        after_agent: from.unserved,
-    })
+    (ends, best)
 }
 
 impl From {
@@ -179,7 +220,7 @@ impl From {
 }
 
 /// When everything that a node waits for could have ended; none where something of it never does
-fn begins(dependencies: &BTreeSet<u32>, ends: &BTreeMap<u32, Option<From>>, now: Millis) -> Option<From> {
+fn begins(dependencies: &BTreeSet<u32>, ends: &Ends, now: Millis) -> Option<From> {
     let mut from = From::now(now);
     for dependency in dependencies {
         let end = ends.get(dependency).and_then(Option::as_ref)?;
@@ -219,15 +260,19 @@ fn passed(
         from.after.insert(ordinal);
         return Some(from);
     }
-    if plan_node.node_type == NodeType::Gate {
+    let runs_operation = run.is_some_and(NodeRun::runs_operation);
+    if plan_node.node_type == NodeType::Gate || runs_operation {
         match opens(ordinal, from.at) {
             Opens::At(at) => from.at = from.at.max(at),
-            Opens::Somebody => drop(from.after.insert(ordinal)),
+            Opens::Somebody(at) => {
+                from.at = from.at.max(at);
+                from.after.insert(ordinal);
+            }
             Opens::Never => return None,
         }
-        return Some(from);
     }
-    from.running |= run.is_some_and(|run| matches!(run.status, NodeStatus::Running | NodeStatus::Waiting));
+    let is_under_way = run.is_some_and(|run| matches!(run.status, NodeStatus::Running | NodeStatus::Waiting));
+    from.running |= is_under_way && plan_node.node_type != NodeType::Gate;
     Some(from)
 }
 

@@ -14,7 +14,7 @@ const NOW: Millis = Millis(1_000_000);
 
 fn node(name: &str, node_type: NodeType, needs: &[&str]) -> PlanNode {
     let decided = matches!(node_type, NodeType::Gate | NodeType::Intervention | NodeType::Evidence);
-    let runs = if decided { Executor::Decide } else { Executor::Job };
+    let runs = if decided || node_type == NodeType::SubOperation { Executor::Decide } else { Executor::Job };
     let mut node = PlanNode::new(name.parse().unwrap(), node_type, name, runs);
     node.depends_on = needs.iter().map(|need| need.parse().unwrap()).collect();
     if node_type == NodeType::Gate {
@@ -95,10 +95,10 @@ fn the_earliest_start_follows_from_quorums_windows_and_what_runs() {
     let gates = || vec![at("approval", Succeeded), at("freeze", Succeeded)];
     let with = |more: Vec<NodeRun>| gates().into_iter().chain(more).collect::<Vec<_>>();
     let cases = [
-        (vec![], Opens::Somebody, true, "deploy at +0 after [approval]"),
-        (vec![], Opens::Somebody, false, "deploy at +500 after [approval]"),
+        (vec![], Opens::Somebody(NOW), true, "deploy at +0 after [approval]"),
+        (vec![], Opens::Somebody(NOW), false, "deploy at +500 after [approval]"),
         (vec![], Opens::Never, true, "nothing"),
-        (vec![at("approval", Failed)], Opens::Somebody, true, "nothing"),
+        (vec![at("approval", Failed)], Opens::Somebody(NOW), true, "nothing"),
         (vec![at("approval", Succeeded)], Opens::Never, false, "deploy at +500 after []"),
         (with(vec![at("deploy", Ready)]), Opens::Never, true, "deploy at +0 after []"),
         (with(vec![retried]), Opens::Never, true, "deploy at +70 after []"),
@@ -183,4 +183,53 @@ fn what_no_agent_does_now_comes_after_what_one_does() {
     assert_eq!(next(&["a", "b", "check"]), ("a".to_owned(), false));
     assert_eq!(next(&["b", "check"]), ("b".to_owned(), false));
     assert_eq!(next(&["check"]), ("a".to_owned(), true), "what comes after it waits for the agent, too");
+}
+
+#[test]
+fn an_operation_that_a_node_runs_is_over_when_its_own_gates_and_people_let_it() {
+    use NodeStatus::{Ready, Succeeded, Waiting};
+    use NodeType::{Job, SubOperation};
+    let graph = Graph::new(vec![node("cross", SubOperation, &[]), node("after", Job, &["cross"])]).unwrap();
+    let runs = [run(&graph, "cross", Waiting)];
+    let nodes: BTreeMap<u32, &NodeRun> = runs.iter().map(|run| (run.ordinal, run)).collect();
+    let found = |child: Opens| {
+        earliest_start(&graph, &nodes, None, |_, _| child, |_| true, NOW).map(|found| {
+            (
+                found.at.millis() - NOW,
+                found.after.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                found.after_running,
+            )
+        })
+    };
+    assert_eq!(found(Opens::At(NOW + Millis(9))), Some((Millis(9), vec![], true)));
+    let people = vec!["cross".to_owned()];
+    assert_eq!(found(Opens::Somebody(NOW + Millis(9))), Some((Millis(9), people, true)));
+    // What has not begun has no operation that could be asked.
+    let nodes = BTreeMap::new();
+    let first = earliest_start(&graph, &nodes, None, |_, _| Opens::Never, |_| true, NOW).unwrap();
+    assert_eq!(first.node_id.as_str(), "cross");
+
+    let graph = self::graph();
+    let end = |runs: &[NodeRun], held: Option<Held>, approval: Opens| {
+        let nodes = runs.iter().map(|run| (run.ordinal, run)).collect();
+        let is_approval =
+            |ordinal: u32| graph.node(ordinal).is_some_and(|node| node.node_id.as_str() == "approval");
+        let opens = |ordinal, at| if is_approval(ordinal) { approval } else { Opens::At(at) };
+        earliest_end(&graph, &nodes, held.as_ref(), opens, |_| true, NOW)
+    };
+    let later = NOW + Millis(70);
+    assert_eq!(end(&[], None, Opens::At(later)), Opens::Somebody(later), "somebody has to look");
+    assert_eq!(end(&[], None, Opens::Never), Opens::Never);
+    let ended = |last| {
+        let done =
+            ["approval", "freeze", "deploy", "verify", "look"].map(|name| run(&graph, name, Succeeded));
+        [done.to_vec(), vec![last]].concat()
+    };
+    let backoff = NodeRun { not_before: Some(later), ..run(&graph, "check", Ready) };
+    assert_eq!(end(&ended(backoff.clone()), None, Opens::Never), Opens::At(later));
+    let paused = || Held::Paused { by: "bob".to_owned(), since: None };
+    assert_eq!(end(&ended(backoff.clone()), Some(paused()), Opens::Never), Opens::Somebody(later));
+    let ending = Held::Ending { by: "bob".to_owned() };
+    assert_eq!(end(&ended(backoff), Some(ending), Opens::Never), Opens::Never);
+    assert_eq!(end(&ended(run(&graph, "check", NodeStatus::Failed)), None, Opens::Never), Opens::Never);
 }

@@ -7,7 +7,7 @@ pub mod status;
 pub mod summary;
 pub mod view;
 
-pub use explain::{EarliestStart, Held, Opens, earliest_start, held};
+pub use explain::{EarliestStart, Held, Opens, earliest_end, earliest_start, held};
 pub use kind::OperationType;
 pub use reconcile::{ReconcilePass, Repair, RepairCause, RepairEffect};
 pub use status::{OperationCommand, OperationStatus, Shown, shown_status};

@@ -220,20 +220,17 @@ impl OperationStatus {
     }
 
     /// Whether what is known of it is likely to be true still; `reconciled` says that housekeeping ended it
+    ///
+    /// This is the status that is shown: `queued` is also one of which nothing runs though it might. Of one that waits
+    /// for another operation, or for an agent, the caller says that it has moved now.
     pub fn freshness(self, reconciled: bool, last_moved: Millis, now: Millis) -> Freshness {
         match self {
             Self::Failed | Self::Cancelled if reconciled => Freshness::ReconciledFailed,
             Self::Succeeded | Self::Failed | Self::Cancelled | Self::RolledBack => Freshness::Terminal,
-            // They wait for somebody, or for another operation that has what they need.
-            Self::Queued | Self::WaitingGate | Self::WaitingIntervention | Self::Paused => {
-                Freshness::FreshActive
-            }
-            Self::Created | Self::Running | Self::Verifying => {
-                if now - last_moved > STALE_AFTER {
-                    Freshness::LikelyStale
-                } else {
-                    Freshness::FreshActive
-                }
+            // They wait for somebody.
+            Self::WaitingGate | Self::WaitingIntervention | Self::Paused => Freshness::FreshActive,
+            Self::Created | Self::Queued | Self::Running | Self::Verifying => {
+                if now - last_moved > STALE_AFTER { Freshness::LikelyStale } else { Freshness::FreshActive }
             }
         }
     }
@@ -359,7 +356,8 @@ mod tests {
         assert_eq!(OperationStatus::Running.freshness(false, then, now), Freshness::LikelyStale);
         assert_eq!(OperationStatus::Running.freshness(false, now, now), Freshness::FreshActive);
         assert_eq!(OperationStatus::WaitingGate.freshness(false, then, now), Freshness::FreshActive);
-        assert_eq!(OperationStatus::Queued.freshness(false, then, now), Freshness::FreshActive);
+        assert_eq!(OperationStatus::Queued.freshness(false, then, now), Freshness::LikelyStale);
+        assert_eq!(OperationStatus::Queued.freshness(false, now, now), Freshness::FreshActive);
         assert_eq!(OperationStatus::Failed.freshness(true, then, now), Freshness::ReconciledFailed);
         assert_eq!(OperationStatus::Succeeded.freshness(false, then, now), Freshness::Terminal);
     }

@@ -165,10 +165,18 @@ pub struct OperationView {
 pub struct QueuedBehind {
     /// The resource
     pub resource: Address,
-    /// The operation right before this one
-    pub operation_id: OperationId,
+    /// The operation right before this one; absent where it is one of another tenant
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operation_id: Option<OperationId>,
     /// How many are before this one
     pub before: usize,
+}
+
+impl QueuedBehind {
+    /// The operation right before this one, in words
+    pub fn who(&self) -> String {
+        self.operation_id.map_or_else(|| "an operation of another tenant".to_owned(), |id| id.to_string())
+    }
 }
 
 /// One node run as the API shows it

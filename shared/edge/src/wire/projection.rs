@@ -15,7 +15,7 @@ pub struct ProjectionView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<u64>,
     /// How many revisions of the ledger, or operations that have ended, the rows may be behind: of the newest twenty
-    /// promotions where rows are shown, of all where projections are listed
+    /// promotions where rows are shown, of the newest thousand where projections are listed
     pub behind: u64,
     /// When what the rows last came to hold became true
     pub as_of: Time,

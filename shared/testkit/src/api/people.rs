@@ -36,6 +36,7 @@ const PEOPLE: &[Person] = &[
     ("alices-ai", "ai_agent", Some("alice"), &["release-managers"], &["operator"], Some(TENANT)),
     ("stranger", "user", None, &["release-managers"], &["admin"], Some(OTHER_TENANT)),
     ("root", "user", None, &[], &["admin"], None),
+    ("root-manager", "user", None, &["release-managers"], &["release_manager"], None),
 ];
 
 /// The tokens as the environment holds them

@@ -21,7 +21,7 @@ use weir_domain::{
     id::OperationId,
     operation::{Held, OperationStatus},
 };
-use weir_edge::wire::explain::Explanation;
+use weir_edge::wire::explain::{Explanation, Obstacle, OperationAhead};
 use weir_edge::wire::operation::{
     OperationCancel, OperationHold, OperationRetry, OperationView, QueuedBehind, Timeline,
 };
@@ -277,20 +277,42 @@ fn explained(found: &Explanation, style: Style) -> String {
     if let Some(held) = held {
         let _ = writeln!(text, "  {}", style.warn(plain(&held)));
     }
-    for obstacle in &found.waits {
-        let _ = writeln!(text, "  {} {}", obstacle.wait.node_id, render::wait(&obstacle.wait, style));
-        for said in &obstacle.said {
-            let _ = writeln!(text, "    {} {}", style.good("✔"), plain(said));
-        }
-        for excluded in &obstacle.excluded {
-            let _ = writeln!(text, "    {} not {}", style.dim("·"), plain(excluded));
-        }
-    }
+    text.extend(found.waits.iter().map(|obstacle| obstructed(obstacle, "  ", style)));
     if found.waits.is_empty() && found.held.is_none() {
         text.push_str("  it waits for nobody\n");
     }
+    for other in &found.ahead {
+        let title = plain(&other.title);
+        let _ = writeln!(text, "  {} {title}: {}", other.operation_id, could_end(other, style));
+        text.extend(other.waits.iter().map(|obstacle| obstructed(obstacle, "    ", style)));
+    }
     let _ = writeln!(text, "  earliest possible start: {}", earliest(found, style));
     text
+}
+
+/// What one node waits for, with what has been said and who may not say it
+fn obstructed(obstacle: &Obstacle, indent: &str, style: Style) -> String {
+    let mut text = format!("{indent}{} {}\n", obstacle.wait.node_id, render::wait(&obstacle.wait, style));
+    for said in &obstacle.said {
+        let _ = writeln!(text, "{indent}  {} {}", style.good("✔"), plain(said));
+    }
+    for excluded in &obstacle.excluded {
+        let _ = writeln!(text, "{indent}  {} not {}", style.dim("·"), plain(excluded));
+    }
+    text
+}
+
+/// `could end now, when somebody has done what it waits for`
+fn could_end(other: &OperationAhead, style: Style) -> String {
+    let Some(at) = other.ends else { return "will not end well".to_owned() };
+    let is_due = style.now.is_none_or(|now| at <= now);
+    let when = if is_due { "now".to_owned() } else { format!("not before {}", date_time(at)) };
+    let held = match &other.held {
+        Some(Held::Paused { by, .. }) => format!(", when what {} paused is resumed", plain(by)),
+        _ if other.after_somebody => ", when somebody has done what it waits for".to_owned(),
+        _ => String::new(),
+    };
+    format!("could end {when}{held}")
 }
 
 /// `deploy.prd-1 now, when approval is done`; not "now" where it rests on more than what people can decide at once
@@ -299,7 +321,7 @@ fn earliest(found: &Explanation, style: Style) -> String {
     let mut first = match &found.held {
         Some(Held::Paused { .. }) => vec!["it is resumed".to_owned()],
         Some(Held::Queued { .. }) => {
-            let line = |it: &QueuedBehind| format!("{} has left {}", it.operation_id, it.resource);
+            let line = |it: &QueuedBehind| format!("{} has left {}", it.who(), it.resource);
             found.queued_behind.iter().map(line).collect()
         }
         Some(Held::Ending { .. } | Held::Beginning {}) | None => Vec::new(),

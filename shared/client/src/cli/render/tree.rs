@@ -80,8 +80,8 @@ fn standing(operation: &OperationView) -> Vec<String> {
 
 /// `queued for target.staging.stg-1 behind op_…, 2 before it`
 pub fn queued(behind: &QueuedBehind) -> String {
-    let QueuedBehind { resource, operation_id, before } = behind;
-    format!("queued for {resource} behind {operation_id}, {before} before it")
+    let QueuedBehind { resource, before, .. } = behind;
+    format!("queued for {resource} behind {}, {before} before it", behind.who())
 }
 
 /// The nodes outside batches, and the batches, in the order in which they run
