@@ -59,9 +59,7 @@ impl Case {
 
     /// `workload`, with everything else as `seed` decides
     pub fn with(seed: u64, workload: Workload) -> Self {
-        let chance = Chance::new(seed).of("size");
-        let most = if chance.of("large").one_in(10) { 12 } else { 6 };
-        let size = 2 + usize::try_from(chance.below(most)).unwrap_or(4);
+        let size = workload.size(Chance::new(seed).of("size"));
         let faults = if seed % 32 == 31 { Faults::None } else { Faults::Seeded };
         Self { seed, workload, size, faults, trace: false }
     }
