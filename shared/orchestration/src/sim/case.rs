@@ -219,7 +219,7 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
         *deeds.entry("sub-operation").or_default() += u64::from(operation.info.parent.is_some());
         let takes_back = operation.info.operation_type == OperationType::Rollback;
         *deeds.entry("way back").or_default() += u64::from(takes_back);
-        *deeds.entry("patch").or_default() += u64::from(operation.patch_seq);
+        *deeds.entry("patch applied").or_default() += u64::from(operation.patch_seq);
     }
     Ok(Report {
         status: first.map(|it| it.status),
