@@ -26,7 +26,8 @@ use weir_domain::{
 };
 use weir_store::{Entity as _, EvidenceRow, Key, Table as _};
 
-/// Whatever has not ended so long after the last fault never will
+/// Whatever waits for people and gates, which the watch holds to no time, never ends if it has not so long after the last
+/// fault
 const PATIENCE: Millis = Millis::from_secs(8 * 3600);
 
 /// Once nothing goes wrong any more, what was left undone is done within so many passes of reconcile that find something,
@@ -176,7 +177,7 @@ async fn until_rest(world: &World) {
     while world.passed() < end {
         let early = world.passed() < Millis::from_secs(600);
         tokio::time::sleep(Duration::from_secs(if early { 5 } else { 60 })).await;
-        if world.rests() {
+        if world.rests() || world.is_late() {
             return;
         }
     }
@@ -188,6 +189,16 @@ impl World {
         let record = locked(&self.record);
         let quiet = record.in_flight == 0 && record.to_place == 0;
         quiet && record.open().next().is_none() && locked(&self.watch).at_rest().is_empty()
+    }
+
+    /// Something was not done in its time
+    fn is_late(&self) -> bool {
+        let Some((_, engine)) = self.both() else { return false };
+        let late = locked(&self.watch).overdue(self.now(), engine.check_in);
+        late.iter().for_each(|violation| self.say(|| format!("VIOLATION {violation}"), None));
+        let is_late = !late.is_empty();
+        locked(&self.watch).found.extend(late);
+        is_late
     }
 }
 
