@@ -13,6 +13,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -31,18 +32,22 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How an execution ended: its output, or the error's name where that is one of a machine's own
 type Ended = Result<Value, Option<String>>;
 
-/// The functions of the fixture
+/// How it ended, and how often functions were called until then
+type Run = (Ended, usize);
+
+/// Its iterations run side by side, and how many are called before the first fails is nobody's concern
+const RACES: &str = "an iteration fails";
+
+/// The functions of the fixture, as one execution calls them
 struct Played {
     arrive: String,
     finish: String,
     tokens: Mutex<BTreeMap<String, oneshot::Sender<Value>>>,
+    calls: AtomicUsize,
 }
 
-#[async_trait]
-impl Host for Played {
-    async fn enter(&self, _state: &str) {}
-
-    async fn call(&self, function: &str, payload: Value) -> Result<Value, Raised> {
+impl Played {
+    fn answer(&self, function: &str, payload: &Value) -> Result<Value, Raised> {
         if function == self.finish {
             let round = payload["round"].as_u64().unwrap_or(0);
             return Ok(json!({ "next": if round == 0 { "again" } else { "done" }, "round": round + 1 }));
@@ -52,10 +57,21 @@ impl Host for Played {
             None => Ok(json!({ "event": payload })),
         }
     }
+}
+
+#[async_trait]
+impl Host for Played {
+    async fn enter(&self, _state: &str) {}
+
+    async fn call(&self, function: &str, payload: Value) -> Result<Value, Raised> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        self.answer(function, &payload)
+    }
 
     async fn call_with_token(&self, function: &str, payload: Value) -> Result<(), Raised> {
+        self.calls.fetch_add(1, Ordering::Relaxed);
         if function != self.arrive {
-            return self.call(function, payload).await.map(drop);
+            return self.answer(function, &payload).map(drop);
         }
         let token = payload["token"].as_str().unwrap();
         let waits = self.tokens.lock().unwrap().remove(token).unwrap();
@@ -124,6 +140,26 @@ fn caught(error: &str) -> Value {
     json!([{ "ErrorEquals": [error], "ResultPath": null, "Next": "B" }])
 }
 
+/// What the states of Weir's machines are tried again on: anything but that their time is over
+fn tried_again() -> Value {
+    json!([
+        { "ErrorEquals": ["States.Timeout"], "MaxAttempts": 0 },
+        { "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "BackoffRate": 1, "MaxAttempts": 2 },
+    ])
+}
+
+/// A machine whose state `A` is not done, and whose `Abort` is told of the error `$.error` that was caught there
+fn aborted(a: Value, told: &str) -> Value {
+    let mut a = a;
+    a["Catch"] = json!([{ "ErrorEquals": ["States.ALL"], "ResultPath": "$.error", "Next": "Abort" }]);
+    let payload = json!({ "n.$": "$.n", "told.$": told });
+    let abort = task(json!({
+        "Parameters": { "FunctionName": "${Echo}", "Payload": payload },
+        "ResultSelector": { "n.$": "$.Payload.event.n", "told.$": "$.Payload.event.told" },
+    }));
+    machine(json!({ "A": a, "Abort": abort }))
+}
+
 /// A path that leads nowhere is in none of them: an error on AWS and in the interpreter, on the emulator it is null
 fn paths() -> Vec<Case> {
     let moved = json!({ "Type": "Pass", "InputPath": "$.a.b", "ResultPath": "$.c", "End": true });
@@ -187,29 +223,37 @@ fn failures() -> Vec<Case> {
     };
     let retry = json!([{ "ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "MaxAttempts": 1 }]);
     let again = json!({ "Retry": retry, "Catch": caught("States.TaskFailed") });
+    let twice = json!({ "Retry": tried_again(), "Catch": caught("States.ALL") });
+    let gone = task(json!({ "Parameters": failing(), "Retry": tried_again() }));
     vec![
         ("a failure is caught", fails(json!({ "Catch": caught("States.ALL") })), one()),
         ("a failure is tried again, and then caught", fails(again), one()),
+        ("a failure is tried again although a timeout would not be", fails(twice), one()),
+        ("whoever is called instead is given what was given before", aborted(gone, "$.kept"), one()),
         ("a failure that nobody catches", fails(json!({ "Catch": caught("Another") })), one()),
     ]
 }
 
 fn tokens() -> Vec<Case> {
+    let gone = waits("${Echo}", json!({ "TimeoutSeconds": 2, "Retry": tried_again() }));
     let waits = |function: &str, more: Value| machine(json!({ "A": waits(function, more), "B": pass() }));
     let fails = json!({ "FunctionName": "${Echo}", "Payload": { "fail": "no", "token.$": "$$.Task.Token" } });
     let fails = json!({ "Parameters": fails, "Catch": caught("States.ALL") });
     let late = json!({ "TimeoutSeconds": 2, "Catch": caught("States.Timeout") });
+    let again = json!({ "TimeoutSeconds": 2, "Retry": tried_again(), "Catch": caught("States.ALL") });
     vec![
         ("a token is sent back", waits("${Arrive}", json!({})), one()),
         ("a token's output goes nowhere", waits("${Arrive}", json!({ "ResultPath": null })), one()),
         ("a token is never sent back", waits("${Echo}", late), one()),
+        ("a timeout is not tried again although a failure would be", waits("${Echo}", again), one()),
+        ("whoever is called instead is told of the error", aborted(gone, "$.error.Error"), one()),
         ("who was given a token fails", waits("${Echo}", fails), one()),
     ]
 }
 
 /// The machines that Weir runs, over the fixture's functions
 fn ours() -> Vec<Case> {
-    let read = |text: &str| {
+    let read = |text: &str| -> Value {
         let text = text.replace("${Partition}", "aws").replace("${NodeArriveArn}", "${Arrive}");
         let text =
             text.replace("${SegmentFinishArn}", "${Finish}").replace("${OperationBeginArn}", "${Arrive}");
@@ -220,18 +264,28 @@ fn ours() -> Vec<Case> {
     let segment = read(include_str!("../../../statemachines/segment.asl.json"));
     let operation = read(include_str!("../../../statemachines/operation.asl.json"));
     let input = json!({ "scope": "s", "operation": "o", "segment": 0, "round": 0, "nodes": [1, 2, 3] });
+    let (mut failing, mut late) = (operation.clone(), operation.clone());
+    let begin = &mut failing["States"]["Begin"];
+    begin["Parameters"]["FunctionName"] = json!("${Echo}");
+    begin["Parameters"]["Payload"]["fail"] = json!("on purpose");
+    begin["Retry"][1]["MaxAttempts"] = json!(2); // eight would take minutes
+    late["States"]["Begin"]["Parameters"]["FunctionName"] = json!("${Echo}");
+    late["States"]["Begin"]["TimeoutSeconds"] = json!(2);
+    let given = || json!({ "scope": "s", "operation": "o" });
     vec![
         ("a segment goes round twice", segment, input),
-        ("an operation", operation, json!({ "scope": "s", "operation": "o" })),
+        ("an operation", operation, given()),
+        ("an operation that cannot be begun is aborted", failing, given()),
+        ("an operation whose time is over is aborted", late, given()),
     ]
 }
 
 /// The errors whose names a machine's author, or its language, has given
 fn named(error: &str) -> Option<String> {
-    ["Mine", "States.NoChoiceMatched"].contains(&error).then(|| error.to_owned())
+    ["Mine", "Aborted", "States.NoChoiceMatched"].contains(&error).then(|| error.to_owned())
 }
 
-async fn emulated(sfn: &aws_sdk_sfn::Client, name: String, machine: &Value, input: &Value) -> Ended {
+async fn emulated(sfn: &aws_sdk_sfn::Client, name: String, machine: &Value, input: &Value) -> Run {
     let role = "arn:aws:iam::000000000000:role/machine";
     let made =
         sfn.create_state_machine().name(name).definition(machine.to_string()).role_arn(role).send().await;
@@ -248,15 +302,19 @@ async fn emulated(sfn: &aws_sdk_sfn::Client, name: String, machine: &Value, inpu
         }
     };
     let ended = tokio::time::timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("{machine:?} goes on"));
-    match ended.output() {
+    let told = sfn.get_execution_history().execution_arn(&execution).max_results(1_000).send().await.unwrap();
+    let calls = told.events().iter().filter(|event| event.r#type().as_str() == "TaskScheduled").count();
+    let ended = match ended.output() {
         Some(output) if ended.status().as_str() == "SUCCEEDED" => Ok(serde_json::from_str(output).unwrap()),
         _ => Err(ended.error().and_then(named)),
-    }
+    };
+    (ended, calls)
 }
 
-async fn interpreted(played: &Played, machine: &Value, input: &Value) -> Ended {
+async fn interpreted(played: &Played, machine: &Value, input: &Value) -> Run {
     let machine = Machine::read(&machine.to_string()).unwrap();
-    execute(played, &machine, input.clone()).await.map_err(|raised| named(&raised.error))
+    let ended = execute(played, &machine, input.clone()).await.map_err(|raised| named(&raised.error));
+    (ended, played.calls.load(Ordering::Relaxed))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -269,7 +327,13 @@ async fn the_interpreter_and_the_emulator_come_to_the_same() {
     let stack = Stack::start(options, &Progress::silent()).await.unwrap();
     let functions = ["Echo", "Arrive", "Finish"].map(|name| (name, stack.outputs()[name].clone()));
     let known = |name: &str| functions.iter().find(|(known, _)| *known == name).unwrap().1.clone();
-    let played = Played { arrive: known("Arrive"), finish: known("Finish"), tokens: Mutex::default() };
+    let (arrive, finish) = (known("Arrive"), known("Finish"));
+    let played = || Played {
+        arrive: arrive.clone(),
+        finish: finish.clone(),
+        tokens: Mutex::default(),
+        calls: AtomicUsize::new(0),
+    };
     let sfn = aws_sdk_sfn::Client::new(stack.endpoint().config());
     let all = [paths(), choices(), maps(), failures(), tokens(), ours()].into_iter().flatten().enumerate();
     let differ = stream::iter(all).map(|(number, (name, machine, input))| {
@@ -277,10 +341,13 @@ async fn the_interpreter_and_the_emulator_come_to_the_same() {
             .iter()
             .fold(machine.to_string(), |text, (name, arn)| text.replace(&format!("${{{name}}}"), arn));
         let machine: Value = serde_json::from_str(&text).unwrap();
-        let (sfn, played) = (&sfn, &played);
+        let (sfn, played) = (&sfn, played());
         async move {
-            let there = emulated(sfn, format!("case-{number}"), &machine, &input).await;
-            let here = interpreted(played, &machine, &input).await;
+            let mut there = emulated(sfn, format!("case-{number}"), &machine, &input).await;
+            let here = interpreted(&played, &machine, &input).await;
+            if name == RACES {
+                there.1 = here.1;
+            }
             (there != here).then(|| format!("{name}: the emulator says {there:?}, the interpreter {here:?}"))
         }
     });

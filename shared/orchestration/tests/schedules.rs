@@ -7,7 +7,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use weir_orchestration::sim::{Case, Fault, Faults, Workload, play};
+use weir_orchestration::sim::{Case, Fault, Faults, Figures, Workload, play};
 
 /// Schedules that every run of the tests goes through
 const SCHEDULES: u64 = 10_000;
@@ -18,6 +18,7 @@ const FAILURES_MAX: usize = 10;
 #[test]
 fn whatever_goes_wrong_everything_ends_and_no_invariant_breaks() {
     let (next, failed) = (AtomicU64::new(0), Mutex::new(BTreeMap::new()));
+    let figures: Mutex<Figures> = Mutex::default();
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -27,6 +28,7 @@ fn whatever_goes_wrong_everything_ends_and_no_invariant_breaks() {
                         return;
                     }
                     let report = play(&Case::of(seed)).unwrap();
+                    figures.lock().unwrap().add(&report);
                     if !report.violations.is_empty() {
                         let lines: Vec<_> = report.violations.iter().map(ToString::to_string).collect();
                         failed.lock().unwrap().insert(seed, lines);
@@ -41,6 +43,10 @@ fn whatever_goes_wrong_everything_ends_and_no_invariant_breaks() {
         .map(|(seed, lines)| format!("{}\n    {}", Case::of(*seed), lines.join("\n    ")))
         .collect();
     assert!(failed.is_empty(), "reproduced and shrunk by:\n{}", told.join("\n"));
+    let figures = figures.into_inner().unwrap();
+    assert_eq!(figures.faults_missing(), [], "faults that no schedule met");
+    assert_eq!(figures.deeds_missing(), [""; 0], "deeds that nobody did");
+    assert_eq!(figures.spared(), [""; 0], "functions and writes that no death met");
 }
 
 #[test]

@@ -5,14 +5,14 @@
 use crate::Error;
 use clap::{Args, ValueEnum};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use weir_orchestration::sim::{Case, Fault, Faults, Report, SimError, Workload, play, shrink};
+use weir_orchestration::sim::{Case, Fault, Faults, Figures, Report, SimError, Workload, play, shrink};
 
 /// How often figures are printed
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -77,52 +77,22 @@ impl Options {
     }
 }
 
-/// What many runs came to
-#[derive(Default)]
-struct Figures {
-    runs: u64,
-    faults: BTreeMap<&'static str, u64>,
-    /// Calls before or after which a function died
-    deaths: BTreeSet<(&'static str, &'static str, bool)>,
-    writes: BTreeSet<(&'static str, &'static str)>,
-    rounds_max: u64,
-    ends: BTreeMap<&'static str, u64>,
-    deeds: BTreeMap<&'static str, u64>,
-}
-
-impl Figures {
-    fn add(&mut self, report: &Report) {
-        self.runs += 1;
-        self.rounds_max = self.rounds_max.max(report.rounds);
-        for (point, fault) in &report.injected {
-            *self.faults.entry(fault.as_str()).or_default() += 1;
-            if matches!(fault, Fault::DieBefore | Fault::DieAfter) {
-                self.deaths.insert((point.function, point.op, *fault == Fault::DieAfter));
-            }
-        }
-        for (deed, times) in &report.deeds {
-            *self.deeds.entry(deed).or_default() += times;
-        }
-        self.writes.extend(report.writes.iter().map(|point| (point.function, point.op)));
-        *self.ends.entry(report.status.map_or("none", |it| it.as_str())).or_default() += 1;
-    }
-
-    fn told(&self, began: Instant) -> String {
-        let seconds = began.elapsed().as_secs_f64();
-        let faults: u64 = self.faults.values().sum();
-        format!(
-            "{} schedules in {seconds:.0} s ({:.0}/s); {faults} faults {:?}; functions died at {} places, of {} kinds of \
-             write; at most {} passes of reconcile; ends {:?}; deeds {:?}",
-            self.runs,
-            self.runs as f64 / seconds.max(0.001),
-            self.faults,
-            self.deaths.len(),
-            self.writes.len(),
-            self.rounds_max,
-            self.ends,
-            self.deeds,
-        )
-    }
+fn told(figures: &Figures, began: Instant) -> String {
+    let seconds = began.elapsed().as_secs_f64();
+    let faults: BTreeMap<_, _> =
+        figures.faults.iter().map(|(fault, times)| (fault.as_str(), times)).collect();
+    format!(
+        "{} schedules in {seconds:.0} s ({:.0}/s); {} faults {faults:?}; functions died at {} places, of {} kinds of \
+         write; at most {} passes of reconcile; ends {:?}; deeds {:?}",
+        figures.runs,
+        figures.runs as f64 / seconds.max(0.001),
+        figures.faults.values().sum::<u64>(),
+        figures.deaths.len(),
+        figures.writes.len(),
+        figures.rounds_max,
+        figures.ends,
+        figures.deeds,
+    )
 }
 
 fn wrong(error: &SimError) -> Error {
@@ -151,7 +121,7 @@ pub fn sim(options: &Options) -> Result<(), Error> {
                     }
                     let played = play(&options.case(seed));
                     let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-                    let (figures, told, failed) = &mut *shared;
+                    let (figures, told_at, failed) = &mut *shared;
                     match played {
                         Ok(report) if report.violations.is_empty() => figures.add(&report),
                         Ok(_) | Err(_) => {
@@ -159,16 +129,16 @@ pub fn sim(options: &Options) -> Result<(), Error> {
                             stop.store(true, Ordering::Relaxed);
                         }
                     }
-                    if told.elapsed() >= TOLD_EVERY {
-                        println!("{}", figures.told(began));
-                        *told = Instant::now();
+                    if told_at.elapsed() >= TOLD_EVERY {
+                        println!("{}", told(figures, began));
+                        *told_at = Instant::now();
                     }
                 }
             });
         }
     });
     let (figures, _, failed) = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
-    println!("{}", figures.told(began));
+    println!("{}", told(&figures, began));
     failed.map_or(Ok(()), |seed| smallest(&options.case(seed)))
 }
 

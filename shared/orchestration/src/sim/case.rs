@@ -26,7 +26,8 @@ use weir_domain::{
 };
 use weir_store::{Entity as _, EvidenceRow, Key, Table as _};
 
-/// Whatever has not ended so long after the last fault never will
+/// Whatever waits for people and gates, which the watch holds to no time, never ends if it has not so long after the last
+/// fault
 const PATIENCE: Millis = Millis::from_secs(8 * 3600);
 
 /// Once nothing goes wrong any more, what was left undone is done within so many passes of reconcile that find something,
@@ -59,9 +60,7 @@ impl Case {
 
     /// `workload`, with everything else as `seed` decides
     pub fn with(seed: u64, workload: Workload) -> Self {
-        let chance = Chance::new(seed).of("size");
-        let most = if chance.of("large").one_in(10) { 12 } else { 6 };
-        let size = 2 + usize::try_from(chance.below(most)).unwrap_or(4);
+        let size = workload.size(Chance::new(seed).of("size"));
         let faults = if seed % 32 == 31 { Faults::None } else { Faults::Seeded };
         Self { seed, workload, size, faults, trace: false }
     }
@@ -178,7 +177,7 @@ async fn until_rest(world: &World) {
     while world.passed() < end {
         let early = world.passed() < Millis::from_secs(600);
         tokio::time::sleep(Duration::from_secs(if early { 5 } else { 60 })).await;
-        if world.rests() {
+        if world.rests() || world.is_late() {
             return;
         }
     }
@@ -190,6 +189,16 @@ impl World {
         let record = locked(&self.record);
         let quiet = record.in_flight == 0 && record.to_place == 0;
         quiet && record.open().next().is_none() && locked(&self.watch).at_rest().is_empty()
+    }
+
+    /// Something was not done in its time
+    fn is_late(&self) -> bool {
+        let Some((_, engine)) = self.both() else { return false };
+        let late = locked(&self.watch).overdue(self.now(), engine.check_in);
+        late.iter().for_each(|violation| self.say(|| format!("VIOLATION {violation}"), None));
+        let is_late = !late.is_empty();
+        locked(&self.watch).found.extend(late);
+        is_late
     }
 }
 
@@ -221,7 +230,7 @@ async fn report(world: &World, scope: &Scope) -> Result<Report, SimError> {
         *deeds.entry("sub-operation").or_default() += u64::from(operation.info.parent.is_some());
         let takes_back = operation.info.operation_type == OperationType::Rollback;
         *deeds.entry("way back").or_default() += u64::from(takes_back);
-        *deeds.entry("patch").or_default() += u64::from(operation.patch_seq);
+        *deeds.entry("patch applied").or_default() += u64::from(operation.patch_seq);
     }
     Ok(Report {
         status: first.map(|it| it.status),

@@ -11,6 +11,7 @@ mod behind;
 mod case;
 mod chance;
 mod fault;
+mod figures;
 mod machines;
 mod measure;
 mod objects;
@@ -34,6 +35,7 @@ mod world;
 
 pub use case::{Case, Report, play};
 pub use fault::{Fault, Faults, Point};
+pub use figures::{Figures, Kind};
 pub use measure::{Crowd, Run, WIDEST, crowd, run, shape};
 pub use pace::{Latency, Pace};
 pub use people::{Act, Deed};

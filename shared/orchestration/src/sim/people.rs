@@ -14,6 +14,7 @@ use crate::{
     interventions::{InterventionError, record_intervention},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use strum::{IntoStaticStr, VariantNames};
 use weir_domain::{
     actor::{Actor, ActorKind, Via},
     canonical::Digest,
@@ -51,7 +52,8 @@ pub struct Act {
 }
 
 /// What a person does
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Deed {
     /// Stops the operation
     Cancel,
@@ -66,6 +68,7 @@ pub enum Deed {
     /// Changes its plan, in a way that chance decides for each number
     Patch(u32),
     /// Has what it left undone done, once it has ended; each number is a request of its own
+    #[strum(serialize = "retry_operation")]
     Retry(u32),
 }
 
@@ -93,6 +96,7 @@ impl World {
             tokio::time::sleep(wait).await;
             wait = AGAIN_MAX.min(wait + AGAIN);
         }
+        locked(&self.record).count(act.what.into());
         self.say(|| format!("a person: {:?}", act.what), None);
     }
 
@@ -150,6 +154,7 @@ impl World {
             });
             if let Ok(Some(answer)) = asked.await {
                 locked(&self.record).count(answer);
+                locked(&self.record).count(Deed::Patch(number).into());
                 return self.say(|| format!("a person's patch: {answer}"), None);
             }
             tokio::time::sleep(wait).await;

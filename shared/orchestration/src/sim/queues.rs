@@ -21,6 +21,9 @@ const RECEIVES_MAX: u32 = 5;
 /// The stream is read in batches
 const BATCH_WINDOW: Duration = Duration::from_secs(1);
 
+/// How often the schedule has `reconcile` run
+pub(super) const RECONCILE_EVERY: Duration = Duration::from_secs(60);
+
 /// A batch that fails so often is dropped
 const STREAM_TRIES: u32 = 4;
 
@@ -169,10 +172,10 @@ impl World {
         }
     }
 
-    /// `reconcile` runs each minute; what fails is made up for a minute later
+    /// What `reconcile` fails at is made up for by the next pass
     pub async fn run_schedule(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(Duration::from_secs(60)).await;
+            tokio::time::sleep(RECONCILE_EVERY).await;
             if self.is_anything_due().await {
                 locked(&self.record).round(self.passed() > self.plan.until);
                 let _next_minute =

@@ -1,6 +1,9 @@
 //! People who have done again what an operation left undone
 
-use super::world::{World, locked};
+use super::{
+    people::Deed,
+    world::{World, locked},
+};
 use crate::{
     delivery::Origin,
     scenario::{RetryFailure, retry_scenario},
@@ -35,6 +38,7 @@ impl World {
             if let Ok(Some(answer)) = asked.await {
                 let mut record = locked(&self.record);
                 record.count(answer);
+                record.count(Deed::Retry(number).into());
                 record.to_place -= 1;
                 drop(record);
                 return self.say(|| format!("a person's retry: {answer}"), None);

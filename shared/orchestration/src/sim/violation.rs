@@ -47,6 +47,15 @@ pub enum Violation {
     /// I8
     #[error("I8: {0} passes of reconcile had something to do when nothing went wrong any more")]
     TooManyRounds(u64),
+    /// I8, deadlines
+    #[error("I8: node {0} is {kind}, and should long have moved on", kind = .1.as_str())]
+    Overdue(u32, NodeStatus),
+    /// I8, deadlines
+    #[error("I8: steps of the operation are left lying: {0:?}")]
+    StepsOverdue(Vec<String>),
+    /// I8, deadlines
+    #[error("I8: all nodes of {0} have ended, and it should long have, too")]
+    EndOverdue(OperationId),
     /// I9
     #[error("I9: node {0} was closed before node {1} was told and claimed")]
     ClosedBeforeTold(u32, u32),

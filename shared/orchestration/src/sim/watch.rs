@@ -2,6 +2,7 @@
 //!
 //! Edges are those of the items, and have to be those of the plan that the operation runs: both follow every patch.
 
+mod deadlines;
 mod plan;
 mod queue;
 mod retry;
@@ -38,6 +39,8 @@ pub(super) struct Watch {
     undone: Undone,
     /// Whatever asks somebody: its id, while it is open
     asking: BTreeSet<String>,
+    /// When something went wrong last
+    disturbed_at: Millis,
     /// What should never have happened
     pub found: Vec<Violation>,
     /// Writes to node runs that were there before
@@ -68,7 +71,7 @@ impl Watch {
                         self.node_writes += 1;
                     }
                     let update = updates.iter().find(|(of, _)| *of == key).map(|(_, update)| *update);
-                    self.node_moved(key, after, update, began);
+                    self.node_moved(key, after, update, began, now);
                     touched.nodes.insert((key.operation, after.ordinal));
                 }
                 Some(Image::Operation(operation)) => {
@@ -98,9 +101,11 @@ impl Watch {
         after: &NodeRun,
         update: Option<&NodeUpdate>,
         began: Option<Millis>,
+        now: Millis,
     ) {
         let seen = self.operations.entry(key.operation).or_default();
         let before = seen.put(after);
+        seen.moments.node_moved(after.ordinal, now);
         seen.moved(before.as_ref(), after, update, began, &mut self.found);
         seen.in_time(before.as_ref(), after, &mut self.found);
         let begins = before.as_ref().is_some_and(|node| node.attempt < after.attempt);

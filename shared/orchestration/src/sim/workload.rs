@@ -26,6 +26,12 @@ use weir_domain::{
     plan::{Executor, Graph, GraphError, NodeId, NodeIdError, NodeType, PlanNode},
 };
 
+/// So many nodes are in two segments
+const MANY_FOR_A_SEGMENT: usize = 43;
+
+/// So many nodes between two others have joins, on their way out and on their way in
+const MANY_FOR_A_NODE: usize = 70;
+
 /// What a run is about
 #[derive(Debug, Clone)]
 pub struct Story {
@@ -138,16 +144,26 @@ impl Workload {
         self.into()
     }
 
+    /// About how many nodes a run of it has: mostly few, and sometimes more than a segment holds, or than a node may
+    /// wait for without joins
+    pub(super) fn size(self, chance: Chance) -> usize {
+        let many = if self == Self::Fan { 8 } else { 64 };
+        if chance.of("many").one_in(many) {
+            return if chance.of("joins").one_in(2) { MANY_FOR_A_NODE } else { MANY_FOR_A_SEGMENT };
+        }
+        let most = if chance.of("large").one_in(10) { 12 } else { 6 };
+        2 + usize::try_from(chance.below(most)).unwrap_or(4)
+    }
+
     /// The story that `chance` tells, of about `size` nodes
     pub(super) fn story(self, chance: Chance, size: usize) -> Result<Story, StoryError> {
         let chance = chance.of("story");
         let tale = Tale::new(chance, Mix::of(self));
         let first = match self {
             Self::Chain => tale.chain(size)?,
-            Self::Diamond => tale.diamond(size)?,
-            Self::Fan => tale.diamond(if chance.of("wide").one_in(8) { 90 } else { size })?,
-            Self::Layers
-            | Self::Failures
+            Self::Diamond | Self::Fan => tale.diamond(size)?,
+            Self::Layers => tale.layers(size)?,
+            Self::Failures
             | Self::Cancel
             | Self::Pause
             | Self::Gates
@@ -159,7 +175,7 @@ impl Workload {
             | Self::Queue
             | Self::Undo
             | Self::Retry
-            | Self::Everything => tale.layers(size)?,
+            | Self::Everything => tale.of_any_shape(size)?,
         };
         let mut parts = vec![first];
         match self {
@@ -220,4 +236,31 @@ pub enum StoryError {
     /// Something that is named is nothing
     #[error("the story cannot be told: {0}")]
     Words(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn nodes_of_every_mix_stand_in_every_shape_and_in_wide_fans_with_segments_and_joins() {
+        let first = |workload: Workload, seed: u64, size: usize| {
+            let story = workload.story(Chance::new(seed), size).unwrap();
+            story.parts.into_iter().next().unwrap().graph
+        };
+        let widest =
+            |graph: &Graph| graph.numbered().map(|(it, _)| graph.dependents(it).len()).max().unwrap();
+        let joins = |graph: &Graph| graph.nodes().iter().any(|node| node.runs == Executor::Join);
+        let shaped = [Workload::Chain, Workload::Diamond, Workload::Fan, Workload::Layers];
+        for workload in Workload::VARIANTS.iter().copied().filter(|it| !shaped.contains(it)) {
+            let all = |size| (0..30).map(move |seed| first(workload, seed, size));
+            let wide: BTreeSet<bool> = all(MANY_FOR_A_SEGMENT).map(|it| widest(&it) > 40).collect();
+            assert_eq!(wide, BTreeSet::from([false, true]), "{workload:?}");
+            assert!(all(MANY_FOR_A_SEGMENT).all(|it| it.segments().len() > 1), "{workload:?}");
+            assert!(all(MANY_FOR_A_NODE).any(|it| joins(&it)), "{workload:?}");
+            let sizes: BTreeSet<usize> = (0..2_000).map(|seed| workload.size(Chance::new(seed))).collect();
+            assert!(sizes.contains(&MANY_FOR_A_NODE) && sizes.contains(&MANY_FOR_A_SEGMENT), "{sizes:?}");
+        }
+    }
 }

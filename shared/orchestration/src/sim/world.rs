@@ -27,7 +27,7 @@ use weir_store::{Change, NodeKey, memory::MemoryTable};
 pub(super) const EPOCH: Millis = Millis(1_767_225_600_000);
 
 /// Lambda ends a function that takes longer; jobs have their own limit
-const FUNCTION_LIMIT: Duration = Duration::from_secs(60);
+pub(super) const FUNCTION_LIMIT: Duration = Duration::from_secs(60);
 
 /// As [`FUNCTION_LIMIT`], for the function that runs jobs
 const JOB_LIMIT: Duration = Duration::from_secs(900);
@@ -200,6 +200,7 @@ impl World {
 
     fn note(&self, point: Point, fault: Fault) {
         locked(&self.record).injected.push((point, fault));
+        locked(&self.watch).disturbed(self.now());
         self.say(|| format!("FAULT {} at {point}", fault.as_str()), None);
     }
 

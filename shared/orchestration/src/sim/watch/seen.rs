@@ -1,6 +1,6 @@
 //! What is known of one operation, and what must hold there
 
-use super::super::violation::Violation;
+use super::{super::violation::Violation, deadlines::Moments};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_domain::{
     engine::{CLOCKS, GUARD, NodeRun, NodeUpdate, Operation, TODO_CANCEL, TODO_PATCH, TODO_RESUME},
@@ -22,6 +22,8 @@ pub(super) struct Seen {
     paused_at: Option<Millis>,
     /// Every node has been asked to stop
     swept: bool,
+    /// Since when all this is so
+    pub moments: Moments,
 }
 
 /// The attempt that an update is about
@@ -206,12 +208,13 @@ impl Seen {
         found: &mut Vec<Violation>,
     ) -> Option<Operation> {
         let before = self.operation.replace(after.clone());
+        self.moments.operation_moved(before.as_ref(), after, now);
         let was_active = before.as_ref().is_none_or(Operation::is_active);
         if !was_active && before.as_ref().is_some_and(|it| it.status != after.status) {
             found.push(Violation::EndedTwice);
         }
         if was_active && !after.is_active() {
-            let open = self.committed_nodes().filter(|node| !node.status.is_terminal());
+            let open = self.planned().filter(|node| !node.status.is_terminal());
             found.extend(open.map(|node| Violation::EndedBefore(node.ordinal)));
         }
         self.paused_at = if after.paused { self.paused_at.or(Some(now)) } else { None };
@@ -220,13 +223,13 @@ impl Seen {
     }
 
     /// The nodes that are part of the operation
-    fn committed_nodes(&self) -> impl Iterator<Item = &NodeRun> {
+    pub fn planned(&self) -> impl Iterator<Item = &NodeRun> {
         self.nodes.values().filter(|node| self.is_planned(node.ordinal))
     }
 
     pub fn at_rest(&self) -> Vec<Violation> {
         let mut found = Vec::new();
-        for node in self.committed_nodes() {
+        for node in self.planned() {
             if !node.status.is_terminal() {
                 found.push(Violation::Hangs(node.ordinal, node.status));
             } else if !node.closed || node.wake.is_some() {

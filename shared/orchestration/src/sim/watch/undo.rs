@@ -59,7 +59,7 @@ impl Watch {
     }
 
     /// The operation that an attempt of a node runs
-    fn child(&self, operation: OperationId, node: &NodeRun) -> Option<&Operation> {
+    pub(super) fn child(&self, operation: OperationId, node: &NodeRun) -> Option<&Operation> {
         let is_of = |it: &&Operation| {
             it.info.parent.is_some_and(|parent| {
                 (parent.operation, parent.ordinal, parent.attempt) == (operation, node.ordinal, node.attempt)

@@ -187,6 +187,15 @@ impl Tale {
         self.part(nodes)
     }
 
+    /// One after the other, out and in again, or in layers
+    pub fn of_any_shape(&self, size: usize) -> Result<Part, StoryError> {
+        match self.chance.of("shape").below(6) {
+            0 => self.chain(size),
+            1 | 2 => self.diamond(size),
+            _ => self.layers(size),
+        }
+    }
+
     /// Has the operation of `parts`, and further ones, use what they may not share
     pub fn share(&self, parts: &mut Vec<Part>, size: usize) -> Result<(), StoryError> {
         for number in 1..2 + self.chance.of("rivals").below(2) {
