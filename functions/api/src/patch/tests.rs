@@ -188,7 +188,9 @@ async fn a_patch_brings_nothing_to_a_scenario_that_waited_for_no_gate() {
         assert!(refused["detail"].as_str().unwrap().contains("no gate of the plan is asked"), "{refused}");
     }
     // With other limits it is what it was.
-    let patient = json!({ "changed": [{ "node_id": "again", "job_contract": contract(json!({ "method": "GET", "url": url })) }] });
+    let mut patient = contract(json!({ "method": "GET", "url": url }));
+    patient["idempotency"] = json!("attempt_key");
+    let patient = json!({ "changed": [{ "node_id": "again", "job_contract": patient }] });
     assert_eq!(patching.ask("bob", "it is slow", patient).await.read::<PatchRecord>(201).sequence, 1);
     let less = json!({ "removed": ["again"] });
     assert_eq!(patching.ask("bob", "once is enough", less).await.read::<PatchRecord>(201).sequence, 2);
