@@ -18,7 +18,7 @@ use strum::{IntoStaticStr, VariantNames};
 use weir_domain::{
     actor::{Actor, ActorKind, Via},
     canonical::Digest,
-    gate::{DecisionAction, DecisionRequest, Gate, GateStatus},
+    gate::{DecisionAction, DecisionRequest, Gate, GateRefusal, GateStatus},
     id::{InterventionId, OperationId},
     intervention::{
         Intervention, InterventionAction, InterventionRequest, InterventionStatus, intervention_id,
@@ -249,6 +249,8 @@ impl World {
                     locked(&world.record).count("gate decided");
                     Ok(true)
                 }
+                // They look again, and a later patch may bring back what they were shown.
+                Err(DecisionError::Refused(GateRefusal::HashChanged, _)) => Ok(false),
                 Err(DecisionError::Refused(..)) => Ok(true),
                 // Not opened yet.
                 Err(DecisionError::NotFound(_)) => Ok(false),

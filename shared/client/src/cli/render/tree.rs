@@ -109,9 +109,11 @@ fn branches(nodes: &[NodeView], style: Style) -> Vec<Branch> {
     let mut branches = Vec::new();
     for item in items {
         match item {
-            Item::Node(it) => {
-                branches.push(Branch::line(node(it, "", &stands, style)).of("steps", it.title.clone(), &[it.status]))
-            }
+            Item::Node(it) => branches.push(Branch::line(node(it, "", &stands, style)).of(
+                "steps",
+                it.title.clone(),
+                &[it.status],
+            )),
             Item::Batch(number) => {
                 let nodes = batches.remove(&number).unwrap_or_default();
                 let statuses: Vec<NodeStatus> = nodes.iter().map(|node| node.status).collect();

@@ -17,7 +17,7 @@ const ADDRESSES: [&str; 3] = ["target", "provider", "url"];
 /// Refuses `work` of `node` where it names secrets that the plan does not tell the same one, or where none is filled in
 pub(super) fn may_be_told(before: &Graph, node: &NodeId, work: &Work<'_>) -> Result<(), PatchError> {
     let contract = work.contract;
-    if let Some(misplaced) = misplaced(&contract.capability, &contract.inputs) {
+    if let Some(misplaced) = misplaced(Some(&contract.capability), &contract.inputs) {
         return Err(PatchError::Misplaced { node: node.clone(), message: misplaced.message });
     }
     let mut asked: BTreeSet<String> = contract.inputs.values().flat_map(named).collect();
