@@ -221,6 +221,9 @@ async fn who_stands_in_a_queue_is_told_of_what_and_behind_whom() {
         let told = server.weir("viewer", line).await;
         assert!(told.code == 0 && told.out.contains(&queued), "{line:?}: {}", told.out);
     }
+    let why = server.weir("viewer", &["explain", &started[1]]).await.out;
+    let ahead = why.lines().find(|line| line.trim_start().starts_with(&started[0])).unwrap();
+    assert!(ahead.contains(": could end not before 2026-11-21"), "{why}"); // the terminal's clock is a year behind
     let first = server.weir("viewer", &["operation", "show", &started[0]]).await;
     assert!(first.out.contains("│ at call"), "{}", first.out);
 }
