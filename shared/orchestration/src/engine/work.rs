@@ -1,6 +1,6 @@
 //! What is left to do after a write: a list, not a recursion, since a skipped chain may be 10,000 nodes long
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 use weir_domain::engine::{NodeRun, Operation};
 use weir_store::NodeKey;
 
@@ -48,6 +48,13 @@ impl Work {
 
     /// Everything that can be done now: the steps of a wave do not wait for each other, only what closes waits for them
     pub fn wave(&mut self) -> (Vec<Step>, Vec<(NodeKey, NodeRun)>) {
+        // Of a skipped layer each node finds each of the next one ended: what follows from that is done once, not once
+        // for each edge.
+        let mut ended = BTreeSet::new();
+        self.steps.retain(|step| match step {
+            Step::Drive(..) => true,
+            Step::Consequences(key, ..) => ended.insert((key.operation, key.ordinal)),
+        });
         (std::mem::take(&mut self.steps), std::mem::take(&mut self.closing))
     }
 
