@@ -265,17 +265,17 @@ fn ours() -> Vec<Case> {
     let operation = read(include_str!("../../../statemachines/operation.asl.json"));
     let input = json!({ "scope": "s", "operation": "o", "segment": 0, "round": 0, "nodes": [1, 2, 3] });
     let (mut failing, mut late) = (operation.clone(), operation.clone());
-    let begin = &mut failing["States"]["Begin"];
-    begin["Parameters"]["FunctionName"] = json!("${Echo}");
-    begin["Parameters"]["Payload"]["fail"] = json!("on purpose");
-    begin["Retry"][1]["MaxAttempts"] = json!(2); // eight would take minutes
+    // Not `Begin`: the emulator hears of no failure of whoever was given a token.
+    let finish = &mut failing["States"]["Finish"];
+    finish["Parameters"]["Payload"]["fail"] = json!("on purpose");
+    finish["Retry"][0]["MaxAttempts"] = json!(2); // eight would take minutes
     late["States"]["Begin"]["Parameters"]["FunctionName"] = json!("${Echo}");
     late["States"]["Begin"]["TimeoutSeconds"] = json!(2);
     let given = || json!({ "scope": "s", "operation": "o" });
     vec![
         ("a segment goes round twice", segment, input),
         ("an operation", operation, given()),
-        ("an operation that cannot be begun is aborted", failing, given()),
+        ("an operation that cannot be finished is aborted", failing, given()),
         ("an operation whose time is over is aborted", late, given()),
     ]
 }

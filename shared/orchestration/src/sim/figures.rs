@@ -57,15 +57,12 @@ impl Figures {
         all.filter(|deed| self.deeds.get(deed).is_none_or(|times| *times == 0)).collect()
     }
 
-    /// Functions that died at none of their writes, and writes before or after which no function died
+    /// Functions that died at none of their writes, and writes at which no function died
     pub fn spared(&self) -> Vec<&'static str> {
         let writes = || self.writes.iter().filter(|(function, _)| *function != "world");
-        let died = |kind: &Kind, after: bool| self.deaths.contains(&(*kind, after));
+        let died = |kind: &Kind| [false, true].into_iter().any(|after| self.deaths.contains(&(*kind, after)));
         let (functions, ops): (BTreeSet<_>, BTreeSet<_>) = writes().copied().unzip();
-        let lived = functions.into_iter().filter(|function| {
-            !writes().any(|kind| kind.0 == *function && (died(kind, false) || died(kind, true)))
-        });
-        let met = |op: &str, after: bool| writes().any(|kind| kind.1 == op && died(kind, after));
-        lived.chain(ops.into_iter().filter(|op| !(met(op, false) && met(op, true)))).collect()
+        let lived = functions.into_iter().filter(|it| !writes().any(|kind| kind.0 == *it && died(kind)));
+        lived.chain(ops.into_iter().filter(|it| !writes().any(|kind| kind.1 == *it && died(kind)))).collect()
     }
 }
