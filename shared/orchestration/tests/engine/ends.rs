@@ -86,6 +86,30 @@ async fn only_who_ended_well_or_may_fail_lets_others_run() {
 }
 
 #[tokio::test]
+async fn what_is_skipped_is_told_once_over_each_edge_and_not_over_each_path() {
+    const LAYERS: usize = 7;
+    let name = |layer: usize, at: usize| format!("l{layer}-{at}");
+    let mut nodes = vec![job("root", &[])];
+    for layer in 0..LAYERS {
+        let before: Vec<String> = match layer {
+            0 => vec!["root".to_owned()],
+            _ => (0..4).map(|at| name(layer - 1, at)).collect(),
+        };
+        let before: Vec<&str> = before.iter().map(String::as_str).collect();
+        nodes.extend((0..4).map(|at| job(&name(layer, at), &before)));
+    }
+    let edges: i64 = nodes.iter().map(|node| i64::try_from(node.depends_on.len()).unwrap()).sum();
+    let rig = Rig::begin(&Graph::new(nodes).unwrap()).await;
+    rig.start("root").await;
+    let error = weir_domain::failure::FailureSummary::new("broke", "it broke");
+    let failed = Outcome::Failed { error, retryable: false };
+    // A tenth of its 16,384 paths: each edge, and what closes each node.
+    let enough = rig.mortal(edges * 8, true);
+    enough.report(&rig.key("root").await, 1, failed, "root/1".to_owned()).await.unwrap();
+    assert_eq!(rig.status(&name(LAYERS - 1, 3)).await, NodeStatus::Skipped);
+}
+
+#[tokio::test]
 async fn an_attempt_that_comes_too_early_comes_again() {
     let rig = Rig::begin(&Graph::new(vec![job("a", &[])]).unwrap()).await;
     let key = rig.key("a").await;
