@@ -1,7 +1,7 @@
 //! Work that nobody would be asked about: none of the plan's gates stands before it
 //!
 //! Planned by itself it would have met the gates of its environment. So where none stands, a patch takes away, changes
-//! the order and gives other limits (attempts, times), and brings nothing.
+//! the order, gives other limits (attempts, times), adds what only looks, and brings nothing else.
 
 use super::{
     PatchError, Reach,
@@ -12,6 +12,7 @@ use crate::{
     definition::address::{Address, Kind},
     gate::GateSpec,
     plan::{Graph, NodeType, PlanNode},
+    planner::{VERIFY_HTTP, VERIFY_METRIC, VERIFY_TCP},
 };
 use std::collections::BTreeSet;
 
@@ -45,7 +46,10 @@ impl<'a> Gated<'a> {
             return Ok(());
         }
         let may = !self.reach.of_another
-            && (self.held.contains(&ordinal) || self.is_done_ungated(node) || self.meets_no_gate(asked));
+            && (self.held.contains(&ordinal)
+                || only_looks(node)
+                || self.is_done_ungated(node)
+                || self.meets_no_gate(asked));
         if may { Ok(()) } else { Err(PatchError::Ungated { node: node.node_id.clone() }) }
     }
 
@@ -60,6 +64,13 @@ impl<'a> Gated<'a> {
         let is_provider = |place: String| place.parse().is_ok_and(|it: Address| it.kind() == Kind::Provider);
         self.reach.environment.is_none() && asked.places().all(is_provider)
     }
+}
+
+/// Whether the node is a verification by which nothing is done: a command of an agent is none
+fn only_looks(node: &PlanNode) -> bool {
+    let looks = |capability: &str| matches!(capability, VERIFY_HTTP | VERIFY_TCP | VERIFY_METRIC);
+    node.node_type == NodeType::Verification
+        && works(node).all(|work| !work.undoes && looks(&work.contract.capability))
 }
 
 /// Whether `gate`, which is one of the plan as it was made, shows that its environment was asked

@@ -112,6 +112,12 @@ fn a_patch_brings_no_work_that_no_gate_of_its_plan_stands_before() {
         "job_contract": { "capability": "verify.http", "timeout_s": 60, "attempts": 1 } });
     let both = PatchChanges { added: nodes(json!([by_hand, look])), ..PatchChanges::default() };
     assert_eq!(free.patch(&both), ungated("x"));
+    let check = |capability: &str| {
+        json!({ "node_id": "y", "type": "verification", "title": "y", "runs": "job", "depends_on": ["a"],
+            "job_contract": { "capability": capability, "timeout_s": 60, "attempts": 1 } })
+    };
+    assert!(free.add(check("verify.http")).is_ok(), "a look is no work");
+    assert_eq!(free.add(check("verify.command")), ungated("y"), "a command is");
     // What is there may be left out, be done in another order, within another time, and once more.
     let mut longer = call("https://b");
     longer["timeout_s"] = json!(600);

@@ -66,7 +66,10 @@ impl Watch {
         self.disturbed_at = self.disturbed_at.max(now);
     }
 
-    /// What should have been done by `now`; an operation whose executions were lost is looked at every `check_in`
+    /// What should have been done by `now`
+    ///
+    /// An operation whose executions were lost is looked at every `check_in`, and whoever dies at such a look may leave
+    /// it to the next one.
     pub fn overdue(&self, now: Millis, check_in: Millis) -> Vec<Violation> {
         let is_late = |due: Millis| due.max(self.disturbed_at) + ALLOWED < now;
         let mut found = Vec::new();
@@ -76,7 +79,7 @@ impl Watch {
             if seen.steps_due().is_some_and(is_late) {
                 found.push(Violation::StepsOverdue(seen.steps()));
             }
-            if seen.end_due().is_some_and(|due| is_late(due + check_in)) {
+            if seen.end_due().is_some_and(|due| is_late(due.max(self.disturbed_at) + check_in)) {
                 found.push(Violation::EndOverdue(*id));
             }
         }
