@@ -40,6 +40,11 @@ pub(super) struct Moments {
     operation: Millis,
 }
 
+/// Whether it stands in a queue: it begins when others have left
+fn waits_its_turn(operation: &Operation) -> bool {
+    operation.status == OperationStatus::Queued && !operation.cancel
+}
+
 impl Moments {
     pub fn node_moved(&mut self, ordinal: u32, now: Millis) {
         self.nodes.insert(ordinal, now);
@@ -50,7 +55,7 @@ impl Moments {
         if before.map(claim_allowed) != Some(claim_allowed(after)) {
             self.hold = now;
         }
-        if before.map(|it| &it.todo) != Some(&after.todo) {
+        if before.map(|it| (&it.todo, waits_its_turn(it))) != Some((&after.todo, waits_its_turn(after))) {
             self.todo = now;
         }
     }
@@ -132,8 +137,7 @@ impl Seen {
     /// By when what is under way has to be done; one in a queue begins when its turn comes
     fn steps_due(&self) -> Option<Millis> {
         let operation = self.operation.as_ref().filter(|it| !it.todo.is_empty())?;
-        let queued = operation.status == OperationStatus::Queued && !operation.cancel;
-        (!queued).then(|| self.moments.todo + TODO_PATIENCE)
+        (!waits_its_turn(operation)).then(|| self.moments.todo + TODO_PATIENCE)
     }
 
     fn steps(&self) -> Vec<String> {
