@@ -31,7 +31,7 @@ enum Command {
     /// Run every check that CI runs
     Check,
     /// Measure what Weir holds itself to, and print it as JSON
-    Bench,
+    Bench(bench::Options),
     /// Run the engine in a simulated region where everything fails that can
     Sim(sim::Options),
     /// Remove each guard of the protocol in turn, and see that a test fails
@@ -54,7 +54,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Generate { check: true } => generate::check(),
         Command::Package { arch } => package::package(arch),
         Command::Check => check::check(),
-        Command::Bench => bench::bench(),
+        Command::Bench(options) => bench::bench(options),
         Command::Sim(options) => sim::sim(&options),
         Command::MutateGuards(options) => mutate::mutate_guards(&options),
     }

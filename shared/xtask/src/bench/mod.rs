@@ -19,6 +19,7 @@ mod engine;
 mod process;
 
 use crate::{Error, package, root};
+use clap::Args;
 use serde_json::{Map, Value, json};
 use std::process::{Command, Stdio};
 use weir_edge::function::Artefact;
@@ -29,8 +30,23 @@ const STARTS: usize = 20;
 /// Warm calls
 const CALLS: usize = 2_000;
 
-/// Measures everything and prints it
-pub fn bench() -> Result<(), Error> {
+/// What to measure
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Options {
+    /// Only what the engine and the planner cost, and not the artefacts: nothing is packaged for that
+    #[arg(long)]
+    engine: bool,
+}
+
+/// Measures, and prints what was found
+pub fn bench(options: Options) -> Result<(), Error> {
+    let mut figures = if options.engine { Map::new() } else { of_artefacts()? };
+    figures.append(&mut of_engine()?);
+    println!("{:#}", Value::Object(figures));
+    Ok(())
+}
+
+fn of_artefacts() -> Result<Map<String, Value>, Error> {
     package::package(None)?;
     let (mut polls, mut sizes) = (Map::new(), Map::new());
     for artefact in Artefact::ALL {
@@ -43,22 +59,25 @@ pub fn bench() -> Result<(), Error> {
     }
     let binary = root().join("target/release").join(Artefact::Api.binary());
     let warm = process::warm_overhead(&binary, "health_get", CALLS)?;
+    let warm = json!({ "p50": rounded(warm.p50), "p99": rounded(warm.p99) });
+    Ok(Map::from_iter([
+        ("exec_to_first_poll_ms".to_owned(), Value::Object(polls)),
+        ("zipped_mb".to_owned(), Value::Object(sizes)),
+        ("warm_overhead_ms".to_owned(), warm),
+    ]))
+}
+
+fn of_engine() -> Result<Map<String, Value>, Error> {
     let (small, large, huge) = (engine::figures(5, 8)?, engine::figures(10, 40)?, engine::figures(100, 100)?);
     let each = |of: fn(&engine::Figures) -> Value| json!({ "40": of(&small), "400": of(&large), "10000": of(&huge) });
-    let figures = json!({
-        "exec_to_first_poll_ms": polls,
-        "zipped_mb": sizes,
-        "warm_overhead_ms": { "p50": rounded(warm.p50), "p99": rounded(warm.p99) },
-        "transitions_per_node": each(|it| json!(rounded(it.transitions_per_node))),
-        "table_write_requests_per_node": each(|it| {
-            json!({ "value": rounded(it.writes_per_node), "limit": rounded(it.writes_limit) })
-        }),
-        "makespan_ratio": each(|it| json!(rounded(it.makespan_ratio))),
-        "makespan_ratio_worst_of_20_shapes": rounded(engine::worst_makespan(20)?),
-        "planning": planning()?,
-    });
-    println!("{figures:#}");
-    Ok(())
+    let writes = |it: &engine::Figures| json!({ "value": rounded(it.writes_per_node), "limit": rounded(it.writes_limit) });
+    Ok(Map::from_iter([
+        ("transitions_per_node".to_owned(), each(|it| json!(rounded(it.transitions_per_node)))),
+        ("table_write_requests_per_node".to_owned(), each(writes)),
+        ("makespan_ratio".to_owned(), each(|it| json!(rounded(it.makespan_ratio)))),
+        ("makespan_ratio_worst_of_20_shapes".to_owned(), json!(rounded(engine::worst_makespan(20)?))),
+        ("planning".to_owned(), planning()?),
+    ]))
 }
 
 /// What planning takes: in a program of its own, so that nothing else is in its memory
