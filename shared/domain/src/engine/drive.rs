@@ -3,7 +3,7 @@
 //! Total over every status. The stream, reconcile, resume, cancel and each arrival all ask this one function;
 //! a message or a stream record is a hint to ask it, its content is never believed.
 
-use super::{NodeRun, NodeUpdate, Operation};
+use super::{CLOCKS, NodeRun, NodeUpdate, Operation};
 use crate::{
     failure::FailureSummary,
     plan::{Executor, NodeStatus, OnFailure},
@@ -32,7 +32,8 @@ pub fn drive(node: &NodeRun, now: Millis) -> Drive {
     match node.status {
         NodeStatus::Pending if node.unmet.is_empty() => Drive::Claim,
         NodeStatus::Pending => Drive::Nothing,
-        NodeStatus::Ready if node.is_over(now) => Drive::Expire,
+        // Whoever begins it goes by a clock that may be so much behind.
+        NodeStatus::Ready if node.is_over(now - CLOCKS) => Drive::Expire,
         NodeStatus::Ready if node.is_due(now) => Drive::Dispatch,
         NodeStatus::Running if node.is_due(now) => Drive::Expire,
         NodeStatus::Waiting => Drive::Look,
@@ -76,7 +77,7 @@ pub fn look_again(runs: &Executor, ends_by: Option<Millis>, at: Millis) -> Milli
     match runs {
         Executor::Agent(_) => {
             let later = at + super::AGENT_PATIENCE;
-            ends_by.map_or(later, |end| end.min(later))
+            ends_by.map_or(later, |end| later.min(end + CLOCKS))
         }
         Executor::Job | Executor::Decide | Executor::Join => at + super::DISPATCH_PATIENCE,
     }

@@ -107,8 +107,13 @@ pub(super) const PLACES: &[Place] = &[
     },
     Place {
         file: LOOK,
-        find: "NodeStatus::Ready if node.is_over(now) => Drive::Expire,",
-        with: r#"NodeStatus::Ready if node.is_over(now) && !without("deadline: of a node that nobody has started") => Drive::Expire,"#,
+        find: "NodeStatus::Ready if node.is_over(now - CLOCKS) => Drive::Expire,",
+        with: r#"NodeStatus::Ready
+            if node.is_over(if without("deadline: by any clock") { now } else { now - CLOCKS })
+                && !without("deadline: of a node that nobody has started") =>
+        {
+            Drive::Expire
+        }"#,
     },
     Place {
         file: "shared/orchestration/src/engine/attempt.rs",
