@@ -2,8 +2,9 @@
 //!
 //! A text that is one reference becomes what it refers to, with its type; references inside a longer text become
 //! texts. `$${` stands for `${`, and so does the one before the name of a secret, `${NAME}` in capitals: that is left to
-//! whoever sends it, and what is put in beside it is marked as text ([`marks`](super::marks)). Everything is known when a plan is made: nothing of this is left for the run, but what
-//! a job will have given (`${outputs.id}`), which is for what undoes it and is filled in when that is planned.
+//! whoever sends it, and what is put in beside it is marked as text (`definition/marks.rs`). Everything is known when a
+//! plan is made: nothing of this is left for the run, but what a job will have given (`${outputs.id}`), which is for
+//! what undoes it and is filled in when that is planned.
 
 mod condition;
 #[cfg(test)]
