@@ -141,7 +141,7 @@ fn may_be_asked(before: &Graph, asked: &Asked<'_>) -> Result<(), PatchError> {
             None => return Err(PatchError::NoCapability { node, capability: what }),
         }
         let is_check = asked.node.node_type == NodeType::Verification && !work.undoes;
-        if is_check && !only_looks(before, &work) {
+        if is_check && !may_check(before, &work) {
             let capability = work.contract.capability.clone();
             return Err(PatchError::Acts { node: asked.node.node_id.clone(), capability });
         }
@@ -167,8 +167,9 @@ fn asks_for(graph: &Graph, capability: &str) -> bool {
     planned(graph).any(|it| it.contract.capability == capability)
 }
 
-/// Whether a verification that asks for it leaves everything as it is: gates do not hold verifications as they hold work
-fn only_looks(graph: &Graph, work: &Work<'_>) -> bool {
+/// Whether a verification may ask for it: it looks, or one that was planned asks for it. Gates do not hold verifications as
+/// they hold work
+fn may_check(graph: &Graph, work: &Work<'_>) -> bool {
     let capability = work.contract.capability.as_str();
     let planned = |node: &PlanNode| {
         node.node_type == NodeType::Verification
