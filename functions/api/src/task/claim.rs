@@ -12,7 +12,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::time::Duration;
-use tokio::try_join;
+use tokio::{
+    time::{Instant, sleep},
+    try_join,
+};
 use weir_domain::{
     delivery::{Agent, Promotion, PromotionCommand, PromotionStatus},
     engine::Operation,
@@ -81,15 +84,18 @@ impl Endpoint for TaskClaim {
             return Err(Problem::new(Kind::InvalidBody, detail).at("/wait_seconds", "too long"));
         }
         let max = usize::try_from(max).unwrap_or(TASKS_MAX).min(TASKS_MAX);
-        let mut left = Duration::from_secs(u64::from(wait)).min(HELD_MAX);
-        let mut pause = LOOK_AFTER;
+        let (asked, mut pause) = (Instant::now(), LOOK_AFTER);
+        let until = asked + Duration::from_secs(u64::from(wait)).min(HELD_MAX);
         loop {
+            let waited = asked.elapsed();
             let tasks = claim(cx, &call, max).await?;
+            // A look may itself take long: what counts is the clock, and not how often was looked.
+            let left = until.saturating_duration_since(Instant::now());
             if !tasks.is_empty() || left.is_zero() {
-                return Ok(Claimed { tasks }.into());
+                let waited_ms = u64::try_from(waited.as_millis()).unwrap_or(0);
+                return Ok(Claimed { tasks, waited_ms }.into());
             }
-            tokio::time::sleep(pause.min(left)).await;
-            left = left.saturating_sub(pause);
+            sleep(pause.min(left)).await;
             pause = (pause * 2).min(LOOK_EVERY);
         }
     }

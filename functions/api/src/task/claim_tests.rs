@@ -4,7 +4,7 @@ use crate::fixture::Shop;
 use serde_json::json;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use weir_edge::wire::task::Task;
+use weir_edge::wire::task::Claimed;
 use weir_testkit::api::Reply;
 
 async fn wait(shop: &Shop, agent: &str, seconds: u32) -> (Reply, Duration) {
@@ -22,8 +22,13 @@ async fn what_becomes_ready_during_the_wait_is_given_at_the_next_look() {
         shop.promote(shop.release, "environment.staging").await.promotion.workflow_run_id
     };
     let ((reply, waited), operation) = tokio::join!(wait(&shop, "stg-1", 5), becomes_ready);
-    let tasks: Vec<Task> = serde_json::from_value(reply.expect(200)["tasks"].clone()).unwrap();
+    let Claimed { tasks, waited_ms } = serde_json::from_value(reply.expect(200)).unwrap();
     let [task] = tasks.as_slice() else { panic!("{} tasks", tasks.len()) };
+    let held = u128::from(waited_ms);
+    assert!(
+        (1_200..=waited.as_millis()).contains(&held),
+        "its lease is that much younger than the call: {held} ms"
+    );
     assert!(task.task.to_string().starts_with(&operation.to_string()), "{}", task.task);
     assert!(waited < Duration::from_secs(2), "{waited:?}");
 }
@@ -33,7 +38,7 @@ async fn a_wait_for_nothing_ends_with_no_tasks_when_it_was_asked_to_or_the_funct
     let shop = Shop::open().await;
     for (asked, held) in [(0, 0), (1, 1), (3, 3), (5, 5), (20, 5)] {
         let (reply, waited) = wait(&shop, "stg-1", asked).await;
-        assert_eq!(reply.expect(200), json!({ "tasks": [] }), "{asked}");
+        assert_eq!(reply.expect(200)["tasks"], json!([]), "{asked}");
         assert_eq!(waited.as_secs(), held, "{asked}");
     }
 }

@@ -1,7 +1,7 @@
 //! The attempts that the agent holds, and for how long, by its own clock
 //!
-//! The lease is measured from the moment the request that brought it was *sent*, and given up a margin
-//! before it ends: by then nobody else has been given the task. The clock is `Instant`, which does not
+//! The lease is measured from the moment the request that brought it was *sent*, or from as much later as the server says
+//! that it held it, and given up a margin before it ends: by then nobody else has been given the task. The clock is `Instant`, which does not
 //! run while the machine sleeps; a report from after that is refused by its attempt.
 
 use std::{
@@ -42,7 +42,7 @@ type Attempts = BTreeMap<(TaskId, u32), Attempt>;
 struct Attempt {
     /// When work must have stopped
     give_up: watch::Sender<Instant>,
-    /// When the request was sent that the lease came with
+    /// From when the lease counts
     asked: Instant,
     lease: Duration,
     cancelled: watch::Sender<bool>,
@@ -55,6 +55,13 @@ pub struct Watch {
     cancelled: watch::Receiver<bool>,
 }
 
+/// When what a claim has brought can have begun at the earliest: it was sent at `sent`, and held for `waited` before
+/// anything was begun; not after its answer, whatever the server says
+pub fn begun_after(sent: Instant, waited: Duration) -> Instant {
+    let now = Instant::now();
+    sent.checked_add(waited).map_or(now, |begun| begun.min(now))
+}
+
 /// When to give up a lease of `remaining` that was asked for at `sent`
 fn give_up_at(sent: Instant, remaining: Duration) -> Instant {
     // A fifth is time enough for the call that is under way when it passes.
@@ -62,14 +69,14 @@ fn give_up_at(sent: Instant, remaining: Duration) -> Instant {
 }
 
 impl Held {
-    /// Takes `task`, which a claim sent at `sent` has brought; `None` where this attempt is held already
-    pub fn take(&self, task: &Task, sent: Instant) -> Option<Watch> {
+    /// Takes `task`, which was begun at `begun` at the earliest; `None` where this attempt is held already
+    pub fn take(&self, task: &Task, begun: Instant) -> Option<Watch> {
         let lease = Duration::from_millis(task.lease_remaining_ms);
-        let (give_up, give_up_seen) = watch::channel(give_up_at(sent, lease));
+        let (give_up, give_up_seen) = watch::channel(give_up_at(begun, lease));
         let (cancelled, cancelled_seen) = watch::channel(false);
         match self.lock().entry((task.task, task.attempt)) {
             Entry::Occupied(_) => return None,
-            Entry::Vacant(place) => place.insert(Attempt { give_up, asked: sent, lease, cancelled }),
+            Entry::Vacant(place) => place.insert(Attempt { give_up, asked: begun, lease, cancelled }),
         };
         self.taken.notify_one();
         Some(Watch { give_up: give_up_seen, cancelled: cancelled_seen })
@@ -178,6 +185,16 @@ mod tests {
         let mut watch = held.take(&task(1_000), sent).unwrap();
         held.renewed(&ack(2, 60_000, true), Instant::now());
         assert_eq!(watch.stopped().await, Stop::LeaseLost);
+    }
+
+    #[test]
+    fn a_task_has_begun_when_the_server_says_but_never_after_its_answer() {
+        let sent = Instant::now() - Duration::from_secs(6);
+        let waited = Duration::from_secs(5);
+        assert_eq!(begun_after(sent, waited), sent + waited);
+        for too_long in [Duration::from_secs(60), Duration::MAX] {
+            assert!(begun_after(sent, too_long) <= Instant::now());
+        }
     }
 
     #[tokio::test]

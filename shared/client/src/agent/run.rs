@@ -6,7 +6,7 @@ use crate::{
         command::{self, CommandSettings},
         deploy::{DeployError, DeploySettings, deploy},
         files::FileError,
-        held::{Held, Stop, Watch},
+        held::{Held, Stop, Watch, begun_after},
         identity::{Identity, IdentityError},
         keep::Keeper,
         log::TaskLog,
@@ -196,12 +196,13 @@ impl Agent {
             let pause = match claimed {
                 Ok(claimed) if claimed.tasks.is_empty() => idle.pause(),
                 Ok(claimed) => {
+                    let begun = begun_after(sent, Duration::from_millis(claimed.waited_ms));
                     for task in claimed.tasks {
                         // Held at once: its lease runs whether the work has begun or not.
-                        let Some(watch) = self.held.take(&task, sent) else { continue };
+                        let Some(watch) = self.held.take(&task, begun) else { continue };
                         let agent = Arc::clone(self);
                         working.spawn(async move {
-                            agent.attempt(&task, sent, watch).await;
+                            agent.attempt(&task, begun, watch).await;
                             agent.held.release(&task);
                         });
                     }
@@ -224,11 +225,11 @@ impl Agent {
     }
 
     /// Does one task and reports it
-    async fn attempt(&self, task: &Task, sent: Instant, mut watch: Watch) {
+    async fn attempt(&self, task: &Task, begun: Instant, mut watch: Watch) {
         let (id, attempt) = (task.task, task.attempt);
         tracing::info!(task.id = %id, attempt, "task {id} attempt {attempt} begins");
         let (started_at, log) = (now(), TaskLog::default());
-        let deadline = sent + Duration::from_millis(task.deadline_remaining_ms);
+        let deadline = begun + Duration::from_millis(task.deadline_remaining_ms);
         let work = tokio::time::timeout_at(deadline.into(), self.perform(task, &log));
         let outcome = tokio::select! {
             // A task that is done and cancelled in one moment counts as cancelled.

@@ -36,6 +36,8 @@ pub struct Node {
 #[derive(Debug, Default)]
 pub struct State {
     pub lease: Duration,
+    /// How long a claim is held before anything is given
+    pub holds_claims: Duration,
     /// How long each attempt may take
     pub deadline_ms: u64,
     pub nodes: BTreeMap<TaskId, Node>,

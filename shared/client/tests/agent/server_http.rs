@@ -126,7 +126,10 @@ async fn heartbeat(Shared(server): Shared<Server>, Json(body): Json<Heartbeat>) 
 }
 
 async fn claim(Shared(server): Shared<Server>, Json(_): Json<Claim>) -> Json<Value> {
-    Json(json!({"tasks": server.with(State::claim).into_iter().collect::<Vec<_>>()}))
+    let held = server.with(|state| state.holds_claims);
+    tokio::time::sleep(held).await;
+    let tasks: Vec<_> = server.with(State::claim).into_iter().collect();
+    Json(json!({"tasks": tasks, "waited_ms": held.as_millis() as u64}))
 }
 
 async fn report(

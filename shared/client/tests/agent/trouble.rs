@@ -141,6 +141,17 @@ async fn work_stops_before_a_lease_that_cannot_be_renewed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_claim_brings_that_was_held_for_longer_than_a_lease_is_done_at_the_first_attempt() {
+    let mut rig = Rig::idle(SHORT * 2).await;
+    rig.server.with(|state| state.holds_claims = SHORT * 3);
+    let digest = rig.server.upload(archive::web("1"));
+    let task = rig.server.deploy(&digest, |_| {});
+    rig.start_agent(&[]);
+    let report = rig.server.ended(task).await;
+    assert_eq!((report.attempt, report.status), (1, ReportStatus::Succeeded));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_report_waits_for_the_server_and_stays_the_same_to_the_last_byte() {
     let rig = Rig::start(LEASE).await;
     rig.server.with(|state| state.down.insert("reports"));

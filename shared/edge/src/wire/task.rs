@@ -41,6 +41,9 @@ pub struct Claim {
 pub struct Claimed {
     /// The tasks
     pub tasks: Vec<Task>,
+    /// How long the call was held before any of them was begun: their times run from so much later than it was sent
+    #[serde(default)]
+    pub waited_ms: u64,
 }
 
 /// One attempt at one task, given to the agent that claimed it
