@@ -40,7 +40,7 @@ const HELD_MAX: Duration = Duration::from_secs(5);
 const LOOK_AFTER: Duration = Duration::from_millis(250);
 
 /// The longest time between two looks; each one doubles it until then
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// Gives an agent what its targets wait for
 pub struct TaskClaim;

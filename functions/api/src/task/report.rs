@@ -83,7 +83,8 @@ impl Endpoint for TaskReport {
                 ended.await?
             }
             ReportStatus::Succeeded => {
-                let (logged, ended) = join!(log, ended);
+                // First the end: others wait for it.
+                let (ended, logged) = join!(ended, log);
                 logged?;
                 ended?
             }
