@@ -31,6 +31,12 @@ use crate::{agents, net, process, python};
 /// How often the reconciler is invoked: schedules do not fire everywhere, and nowhere more often than every minute
 const TICK: Duration = Duration::from_secs(5);
 
+/// The longest time between two invocations, however slow the emulator is
+const TICK_MAX: Duration = Duration::from_secs(20);
+
+/// A thirtieth of its emulator's time is what the reconciler may take: on one that is slow it runs less often
+const TICK_SHARE: u32 = 30;
+
 /// What to start, and with what
 #[derive(Debug, Clone)]
 pub struct StackOptions {
@@ -370,11 +376,14 @@ async fn tick(host: Host, reconcile: String) {
     if !host.functions().contains(&reconcile) {
         return;
     }
+    let mut pause = TICK;
     loop {
-        tokio::time::sleep(TICK).await;
+        tokio::time::sleep(pause).await;
+        let began = std::time::Instant::now();
         if let Err(error) = host.invoke(&reconcile, Bytes::from_static(b"{}")).await {
             tracing::warn!(%error, "the reconciler failed");
         }
+        pause = (began.elapsed() * TICK_SHARE).clamp(TICK, TICK_MAX);
     }
 }
 
