@@ -9,7 +9,7 @@
 //! | `queues` (GSI2) | `queue` S | `queued` N | `seg` |
 //! | `wakes` (GSI3) | `wake_shard` S | `wake` N | `seg` |
 //!
-//! Billed on demand; stream `NEW_AND_OLD_IMAGES`; time to live on `expires_at` (seconds since the epoch).
+//! Billed on demand; stream `NEW_IMAGE`; time to live on `expires_at` (seconds since the epoch).
 //!
 //! Both engine indexes are sparse by their *range* attribute: `queue` and `wake_shard` are written once, with
 //! the item, and an item stands in the index exactly while `queued` (a node is `ready`: its `not_before`) or

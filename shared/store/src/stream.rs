@@ -29,8 +29,6 @@ struct Delivered {
     sequence_number: String,
     keys: Attributes,
     #[serde(default)]
-    old_image: Option<Attributes>,
-    #[serde(default)]
     new_image: Option<Attributes>,
 }
 
@@ -42,14 +40,14 @@ impl StreamRecord {
         &self.dynamodb.sequence_number
     }
 
-    /// The change that the record tells of
+    /// The change that the record tells of; what was there before is not told (ADR 52)
     pub fn change(self) -> Result<Change, StoreError> {
-        let Delivered { keys, old_image, new_image, .. } = self.dynamodb;
+        let Delivered { keys, new_image, .. } = self.dynamodb;
         // An image that is not there is left out on AWS, and empty on LocalStack.
         let image = |attributes: Option<Attributes>| {
             attributes.filter(|it| !it.is_empty()).map(|it| dynamo::image(item(it))).transpose()
         };
-        Ok(Change { key: dynamo::key(&item(keys))?, old: image(old_image)?, new: image(new_image)? })
+        Ok(Change { key: dynamo::key(&item(keys))?, old: None, new: image(new_image)? })
     }
 }
 
@@ -63,7 +61,6 @@ pub fn event(changes: &[Change]) -> Result<serde_json::Value, serde_dynamo::Erro
         Ok(serde_json::json!({ "dynamodb": {
             "SequenceNumber": place.to_string(),
             "Keys": { schema::PK: { "S": change.key.pk() }, schema::SK: { "S": change.key.sk() } },
-            "OldImage": attributes(image(&change.old)?),
             "NewImage": attributes(image(&change.new)?),
         } }))
     });
@@ -90,41 +87,41 @@ mod tests {
     fn a_record_is_read_as_lambda_delivers_it() {
         let event = json!({"Records": [{
             "eventID": "c4ca4238a0b923820dcc509a6f75849b",
-            "eventName": "REMOVE",
+            "eventName": "MODIFY",
             "eventVersion": "1.1",
             "eventSource": "aws:dynamodb",
             "awsRegion": "eu-central-1",
             "dynamodb": {
                 "ApproximateCreationDateTime": 1_700_000_000,
                 "Keys": {"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}},
-                "OldImage": {
+                "NewImage": {
                     "pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}, "version": {"N": "3"},
                     "doc": {"M": {"name": {"S": "web"}, "parts": {"L": [{"N": "1.5"}, {"NULL": true}, {"BOOL": false}]}}},
                     "list": {"S": "harbor#release#draft"}, "list_id": {"S": "1"}, "expires_at": {"N": "1700000000"},
                 },
                 "SequenceNumber": "111",
                 "SizeBytes": 26,
-                "StreamViewType": "NEW_AND_OLD_IMAGES",
+                "StreamViewType": "NEW_IMAGE",
             },
             "eventSourceARN": "arn:aws:dynamodb:eu-central-1:123456789012:table/weir/stream/2024-01-01T00:00:00.000",
         }]});
         let records: StreamEvent = serde_json::from_value(event.clone()).unwrap();
         assert_eq!(records.records[0].sequence_number(), "111");
         let key = Key::entity(&"harbor".parse().unwrap(), "release", 1);
-        let old = Image::Record(Record {
+        let new = Image::Record(Record {
             key: key.clone(),
             version: 3,
             doc: json!({"name": "web", "parts": [1.5, null, false]}),
             list: Some(("harbor#release#draft".to_owned(), "1".to_owned())),
             expires_at: Some(Millis(1_700_000_000_000)),
         });
-        assert_eq!(delivered(event), [Change { key, old: Some(old), new: None }]);
+        assert_eq!(delivered(event), [Change { key, old: None, new: Some(new) }]);
     }
 
     #[test]
     fn an_empty_image_is_none() {
         let key = json!({"pk": {"S": "harbor#release#1"}, "sk": {"S": "meta"}});
-        let event = json!({"Records": [{"dynamodb": {"Keys": key, "NewImage": {}, "OldImage": {}}}]});
+        let event = json!({"Records": [{"dynamodb": {"Keys": key, "NewImage": {}}}]});
         let key = Key::entity(&"harbor".parse().unwrap(), "release", 1);
         assert_eq!(delivered(event), [Change { key, old: None, new: None }]);
     }

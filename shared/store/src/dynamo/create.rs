@@ -37,7 +37,7 @@ pub async fn create_table(client: &Client, name: &str) -> Result<(), StoreError>
     }
     let stream = StreamSpecification::builder()
         .stream_enabled(true)
-        .stream_view_type(StreamViewType::NewAndOldImages)
+        .stream_view_type(StreamViewType::NewImage)
         .build()
         .map_err(unbuilt)?;
     create.stream_specification(stream).send().await.map_err(|error| store_error(&error))?;

@@ -46,7 +46,7 @@ fn table() -> Value {
         "AttributeDefinitions": attributes,
         "KeySchema": keys(PK, SK),
         "GlobalSecondaryIndexes": INDEXES.iter().map(index).collect::<Vec<_>>(),
-        "StreamSpecification": { "StreamViewType": "NEW_AND_OLD_IMAGES" },
+        "StreamSpecification": { "StreamViewType": "NEW_IMAGE" },
         "TimeToLiveSpecification": { "AttributeName": EXPIRES_AT, "Enabled": true },
         "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": true },
         "DeletionProtectionEnabled": { "Fn::If": [PROTECTED, true, false] },
