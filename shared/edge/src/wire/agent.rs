@@ -1,7 +1,8 @@
 //! What an agent and the API say to each other: registration and heartbeats
 //!
 //! Lengths of time (`*_remaining_ms`) stand beside every limit: the holder of a lease measures from
-//! the moment it *sent* its request by its own monotonic clock, so the clocks need not agree.
+//! the moment it *sent* its request by its own monotonic clock, so the clocks need not agree. A claim that
+//! waited says for how long, and is measured from so much later (ADR 51).
 //!
 //! Heartbeats and claims carry no `Idempotency-Key`: a heartbeat may be repeated at any time, and the
 //! tasks of a claim whose answer was lost come back as another attempt when their lease has passed.
