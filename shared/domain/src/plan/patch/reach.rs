@@ -167,8 +167,8 @@ fn asks_for(graph: &Graph, capability: &str) -> bool {
     planned(graph).any(|it| it.contract.capability == capability)
 }
 
-/// Whether a verification may ask for it: it looks, or one that was planned asks for it. Gates do not hold verifications as
-/// they hold work
+/// Whether a verification may ask for it: it looks, or one that was planned asks for it. Gates do not hold
+/// verifications as they hold work
 fn may_check(graph: &Graph, work: &Work<'_>) -> bool {
     let capability = work.contract.capability.as_str();
     let planned = |node: &PlanNode| {
