@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use bytes::Bytes;
@@ -379,7 +379,7 @@ async fn tick(host: Host, reconcile: String) {
     let mut pause = TICK;
     loop {
         tokio::time::sleep(pause).await;
-        let began = std::time::Instant::now();
+        let began = Instant::now();
         if let Err(error) = host.invoke(&reconcile, Bytes::from_static(b"{}")).await {
             tracing::warn!(%error, "the reconciler failed");
         }

@@ -1,8 +1,9 @@
 //! The attempts that the agent holds, and for how long, by its own clock
 //!
-//! The lease is measured from the moment the request that brought it was *sent*, or from as much later as the server says
-//! that it held it, and given up a margin before it ends: by then nobody else has been given the task. The clock is `Instant`, which does not
-//! run while the machine sleeps; a report from after that is refused by its attempt.
+//! The lease is measured from the moment the request that brought it was *sent*, or from as much later as the
+//! server says that it held it, and given up a margin before it ends: by then nobody else has been given the task.
+//! The clock is `Instant`, which does not run while the machine sleeps; a report from after that is refused by its
+//! attempt.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
